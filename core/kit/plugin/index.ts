@@ -1,1 +1,10 @@
-export {};
+export { definePlugin } from './definition.ts';
+export type {
+  JsonSchema,
+  Logger,
+  PluginDefinition,
+  PluginDetails,
+  PluginEnvironment,
+  PluginInstance,
+  PluginServiceName,
+} from './definition.ts';
