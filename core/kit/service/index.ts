@@ -1,9 +1,10 @@
-export { AUTHENTICATOR_CAPABILITIES, MODEL_CAPABILITIES } from './capability.ts';
+export * from '@bugless/proto';
 export type { AuthenticatorCapability, CapabilityClaims, ModelCapability } from './capability.ts';
-export { createContext, createSystemContext } from './context.ts';
+export { AUTHENTICATOR_CAPABILITIES, MODEL_CAPABILITIES } from './capability.ts';
 export type { CallContext } from './context.ts';
-export { ERRORS, STATUS_CODES, ServiceError, invalidField } from './error.ts';
+export { createContext, createSystemContext } from './context.ts';
 export type { ErrorReason, FieldViolation, ServiceErrorOptions, StatusCode } from './error.ts';
+export { ERRORS, invalidField, ServiceError, STATUS_CODES } from './error.ts';
 export type {
   Authenticator,
   AuthenticatorImplementation,
@@ -16,4 +17,3 @@ export type {
   PluginInformation,
   ServiceDefinition,
 } from './port.ts';
-export * from '@bugless/proto';

@@ -39,9 +39,7 @@ type ClientMethod<M extends MethodDefinition> = (
     ? AsyncIterable<DeepPartial<Message<M['requestType']>>>
     : DeepPartial<Message<M['requestType']>>,
   context: CallContext,
-) => M['responseStream'] extends true
-  ? AsyncIterable<Message<M['responseType']>>
-  : Promise<Message<M['responseType']>>;
+) => M['responseStream'] extends true ? AsyncIterable<Message<M['responseType']>> : Promise<Message<M['responseType']>>;
 
 type ImplementationMethod<M extends MethodDefinition> = (
   request: M['requestStream'] extends true ? AsyncIterable<Message<M['requestType']>> : Message<M['requestType']>,
