@@ -1,0 +1,21 @@
+import { defineMigrations } from '@bugless/sql';
+import { STORE_STEP } from './0001-store.ts';
+import { COMPONENTS_STEP } from './0002-components.ts';
+import { ISSUES_STEP } from './0003-issues.ts';
+import { HISTORY_STEP } from './0004-history.ts';
+import { TEXT_STEP } from './0005-text.ts';
+import { IMPORT_STEP } from './0006-import.ts';
+import { OUTBOX_STEP } from './0007-outbox.ts';
+import { STARS_STEP } from './0008-stars.ts';
+
+/** The steps in which the schema grew, oldest first. Released ones are never changed: add a file and a line. */
+export const MIGRATIONS = defineMigrations('bugless_model', [
+  STORE_STEP,
+  COMPONENTS_STEP,
+  ISSUES_STEP,
+  HISTORY_STEP,
+  TEXT_STEP,
+  IMPORT_STEP,
+  OUTBOX_STEP,
+  STARS_STEP,
+]);
