@@ -1,0 +1,295 @@
+import { SaxesParser } from 'saxes';
+import { Bundle } from './bundle.ts';
+import { NoteBook } from './note-book.ts';
+import type { SourceFields, SourceIssue, SourceItem, SourcePerson, SourceReader, SourceUpdate } from './source.ts';
+
+/** An element of a Bugzilla export: its text, attributes and children by name. */
+interface Element {
+  readonly name: string;
+  readonly attributes: Readonly<Record<string, string>>;
+  text: string;
+  readonly children: Element[];
+}
+
+/** Stands in where the export names nobody. */
+const UNKNOWN: SourcePerson = { key: '(unknown)', displayName: 'Unknown (Bugzilla)', email: '' };
+
+const TYPE_OF_SEVERITY: Readonly<Record<string, string>> = { enhancement: 'feature_request', task: 'process' };
+
+const SEVERITIES: Readonly<Record<string, string>> = {
+  blocker: 's0',
+  critical: 's1',
+  major: 's1',
+  normal: 's2',
+  minor: 's3',
+  trivial: 's4',
+};
+
+const RESOLUTIONS: Readonly<Record<string, string>> = {
+  FIXED: 'fixed',
+  INVALID: 'intended',
+  WONTFIX: 'infeasible',
+  WORKSFORME: 'not_reproducible',
+  INCOMPLETE: 'not_reproducible',
+  LATER: 'obsolete',
+  REMIND: 'obsolete',
+  MOVED: 'obsolete',
+  EXPIRED: 'obsolete',
+  DUPLICATE: 'duplicate',
+};
+
+/** Elements kept as custom text fields: their name here, and values that say nothing. */
+const CUSTOM_FIELDS: Readonly<Record<string, string>> = {
+  rep_platform: 'platform',
+  op_sys: 'os',
+  bug_file_loc: 'url',
+  status_whiteboard: 'whiteboard',
+  alias: 'alias',
+  see_also: 'see_also',
+  votes: 'votes',
+  resolution: 'resolution',
+};
+
+const EMPTY_VALUES = new Set(['', '---', 'All', 'unspecified', '0']);
+
+/**
+ * Reads Bugzilla's own XML (show_bug.cgi?ctype=xml): one file per bug, or many bugs in a
+ * `<bugzilla>` root. The format has no change history, so each issue is created as it was filed as
+ * far as the export tells, and takes its last state in one more update at its last change.
+ */
+export class BugzillaXmlReader implements SourceReader {
+  readonly #bundle: Bundle;
+
+  constructor(file: string) {
+    this.#bundle = new Bundle(file);
+  }
+
+  progress(): number {
+    return this.#bundle.progress();
+  }
+
+  async *read(): AsyncGenerator<SourceItem> {
+    for await (const entry of this.#bundle.read((name) => name.endsWith('.xml'))) {
+      let bugs: Element[];
+      const book = new NoteBook();
+      try {
+        bugs = parseBugs(decode(entry.bytes, book));
+      } catch (error) {
+        yield { kind: 'refused', file: entry.name, reason: (error as Error).message };
+        continue;
+      }
+      if (bugs.length === 0) yield { kind: 'refused', file: entry.name, reason: 'holds no <bug>' };
+      for (const bug of bugs) yield readBug(bug, entry.name, bugs.length === 1 ? book : new NoteBook());
+    }
+  }
+}
+
+/** UTF-8, as the export says it is; Windows-1252 where the bytes are not UTF-8. */
+function decode(bytes: Buffer, book: NoteBook): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    book.add('files in a broken encoding read as Windows-1252');
+    return new TextDecoder('windows-1252').decode(bytes);
+  }
+}
+
+/** Characters that XML 1.0 forbids, and references to them; exports hold them all the same. */
+const FORBIDDEN = new RegExp(
+  '[\\u0001-\\u0008\\u000B\\u000C\\u000E-\\u001F\\uFFFE\\uFFFF]' +
+    '|&#(?:x0*(?:[0-8bcef]|1[0-9a-f])|0*(?:[0-8]|1[124-9]|2[0-9]|3[01]));',
+  'gi',
+);
+
+function parseBugs(xml: string): Element[] {
+  const bugs: Element[] = [];
+  const stack: Element[] = [];
+  const parser = new SaxesParser();
+  parser.on('error', (error) => {
+    throw new Error(`is not well-formed XML: ${error.message}`);
+  });
+  parser.on('opentag', (tag) => {
+    const element = { name: tag.name, attributes: tag.attributes, text: '', children: [] };
+    stack.at(-1)?.children.push(element);
+    stack.push(element);
+  });
+  const addText = (text: string) => {
+    const top = stack.at(-1);
+    if (top) top.text += text;
+  };
+  parser.on('text', addText);
+  parser.on('cdata', addText);
+  parser.on('closetag', () => {
+    const element = stack.pop();
+    if (element?.name === 'bug') bugs.push(element);
+  });
+  parser.write(xml.replace(FORBIDDEN, '\uFFFD')).close();
+  return bugs;
+}
+
+function readBug(bug: Element, file: string, book: NoteBook): SourceItem {
+  const key = childText(bug, 'bug_id');
+  const error = bug.attributes['error'];
+  if (error !== undefined) return { kind: 'skipped', file, reason: `the export says ${error}` };
+  if (!/^[1-9][0-9]*$/.test(key)) return { kind: 'refused', file, reason: 'has no bug_id' };
+  try {
+    return { kind: 'issue', issue: buildIssue(bug, key, book), notes: book.list() };
+  } catch (cause) {
+    return { kind: 'refused', file, reason: (cause as Error).message };
+  }
+}
+
+function buildIssue(bug: Element, key: string, book: NoteBook): SourceIssue {
+  const created = readTime(childText(bug, 'creation_ts'), 'creation_ts');
+  const reporter = readPerson(bug.children.find((child) => child.name === 'reporter'));
+  const severity = childText(bug, 'bug_severity');
+  const assignee = bug.children.find((child) => child.name === 'assigned_to');
+  const final: SourceFields = {
+    title: book.cleanTitle(childText(bug, 'short_desc')),
+    type: TYPE_OF_SEVERITY[severity] ?? 'bug',
+    priority: readPriority(childText(bug, 'priority')),
+    severity: SEVERITIES[severity] ?? 's2',
+    status: readStatus(childText(bug, 'bug_status'), childText(bug, 'resolution'), assignee !== undefined),
+    assignee: assignee && readPerson(assignee),
+    verifier: readOptionalPerson(bug.children.find((child) => child.name === 'qa_contact')),
+    cc: bug.children.filter((child) => child.name === 'cc' && child.text.trim() !== '').map(readPerson),
+    collaborators: [],
+    labels: splitList(childTexts(bug, 'keywords')).map((word) => book.cleanLabel(word)),
+    foundIn: readVersions(childText(bug, 'version'), book),
+    targetedTo: readVersions(childText(bug, 'target_milestone'), book),
+    customFields: readCustomFields(bug, book),
+  };
+  const updates = readComments(bug, reporter, created, book);
+  const modified = laterTime(readOptionalTime(childText(bug, 'delta_ts')) ?? created, updates.at(-1)!.created);
+  const filed: SourceFields = {
+    ...final,
+    status: final.assignee ? 'assigned' : 'new',
+    customFields: Object.fromEntries(Object.entries(final.customFields).filter(([name]) => name !== 'resolution')),
+  };
+  updates[0] = { ...updates[0]!, state: filed };
+  if (final.status !== filed.status) {
+    updates.push({ author: UNKNOWN, created: modified, comment: '', restricted: false, state: final });
+  }
+  book.add('attachments left out', bug.children.filter((child) => child.name === 'attachment').length);
+  book.add('flags left out', bug.children.filter((child) => child.name === 'flag').length);
+  return {
+    key,
+    component: [childText(bug, 'product') || 'Bugzilla', childText(bug, 'component')].filter((name) => name !== ''),
+    reporter,
+    created,
+    modified,
+    fields: final,
+    updates,
+    links: [
+      ...splitList(childTexts(bug, 'dependson')).map((other) => ({ field: 'blocked_by' as const, key: other })),
+      ...splitList(childTexts(bug, 'dup_id')).map((other) => ({ field: 'duplicate_of' as const, key: other })),
+    ],
+  };
+}
+
+function readComments(bug: Element, reporter: SourcePerson, created: string, book: NoteBook): SourceUpdate[] {
+  const updates: SourceUpdate[] = [];
+  for (const description of bug.children.filter((child) => child.name === 'long_desc')) {
+    const who = description.children.find((child) => child.name === 'who');
+    const first = updates.length === 0;
+    const time = readOptionalTime(childText(description, 'bug_when'));
+    if (!first && time === undefined) book.add('comments without a time dated as the one before');
+    if (!first && !who) book.add('comments without an author');
+    const pieces = book.splitComment(childText(description, 'thetext', false));
+    if (!first && pieces[0] === '') {
+      book.add('empty comments left out');
+      continue;
+    }
+    for (const comment of pieces) {
+      updates.push({
+        author: updates.length === 0 ? reporter : readPerson(who),
+        created: updates.length === 0 ? created : laterTime(time ?? created, updates.at(-1)!.created),
+        comment,
+        restricted: description.attributes['isprivate'] === '1',
+        state: undefined,
+      });
+    }
+  }
+  if (updates.length > 0) return updates;
+  book.add('missing descriptions left empty');
+  return [{ author: reporter, created, comment: '', restricted: false, state: undefined }];
+}
+
+function readStatus(status: string, resolution: string, assigned: boolean): string {
+  switch (status) {
+    case 'ASSIGNED':
+    case 'IN_PROGRESS':
+      return 'accepted';
+    case 'RESOLVED':
+    case 'CLOSED':
+      return RESOLUTIONS[resolution] ?? 'obsolete';
+    case 'VERIFIED':
+      return resolution === 'FIXED' ? 'verified' : (RESOLUTIONS[resolution] ?? 'obsolete');
+    default:
+      return assigned ? 'assigned' : 'new';
+  }
+}
+
+/** Bugzilla's P1 … P5 are our p0 … p4. */
+function readPriority(priority: string): string {
+  const match = /^P([1-5])$/.exec(priority);
+  return match ? `p${Number(match[1]) - 1}` : 'p2';
+}
+
+function readVersions(text: string, book: NoteBook): string[] {
+  return EMPTY_VALUES.has(text) ? [] : [book.cleanVersion(text)];
+}
+
+function readCustomFields(bug: Element, book: NoteBook): Record<string, string> {
+  const fields: Record<string, string> = {};
+  for (const child of bug.children) {
+    const name = CUSTOM_FIELDS[child.name] ?? (child.name.startsWith('cf_') ? child.name.slice(3) : undefined);
+    const value = book.cleanText(child.text).trim();
+    if (name === undefined || EMPTY_VALUES.has(value)) continue;
+    fields[name] = fields[name] === undefined ? value : `${fields[name]} ${value}`;
+  }
+  return fields;
+}
+
+function readPerson(element: Element | undefined): SourcePerson {
+  return readOptionalPerson(element) ?? UNKNOWN;
+}
+
+function readOptionalPerson(element: Element | undefined): SourcePerson | undefined {
+  const key = element?.text.trim() ?? '';
+  if (!element || key === '') return undefined;
+  const displayName = element.attributes['name']?.trim() || key;
+  return { key, displayName, email: key.includes('@') ? key : '' };
+}
+
+/** `2009-09-23 16:51:00 +0200` as ISO 8601 in UTC. */
+function readTime(text: string, name: string): string {
+  const time = readOptionalTime(text);
+  if (time === undefined) throw new Error(`${name}: ${JSON.stringify(text)} is no time like 2009-09-23 16:51:00 +0200`);
+  return time;
+}
+
+function readOptionalTime(text: string): string | undefined {
+  const match = /^(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d(?::\d\d)?)(?: ?(Z|UTC|[+-]\d\d:?\d\d))?$/.exec(text);
+  if (!match) return undefined;
+  const zone = match[3] === undefined || match[3] === 'UTC' ? 'Z' : match[3];
+  const time = new Date(`${match[1]}T${match[2]}${zone}`);
+  return Number.isNaN(time.getTime()) ? undefined : time.toISOString();
+}
+
+function laterTime(a: string, b: string): string {
+  return a > b ? a : b;
+}
+
+function childTexts(element: Element, name: string): string[] {
+  return element.children.filter((child) => child.name === name).map((child) => child.text.trim());
+}
+
+function childText(element: Element, name: string, trim = true): string {
+  const text = element.children.find((child) => child.name === name)?.text ?? '';
+  return trim ? text.trim() : text;
+}
+
+function splitList(texts: readonly string[]): string[] {
+  return texts.flatMap((text) => text.split(/[,\s]+/)).filter((word) => word !== '');
+}

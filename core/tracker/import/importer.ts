@@ -1,0 +1,168 @@
+import { createEmptyIssue, diffIssues, foldUpdates, WORDS } from '@bugless/kit/domain';
+import type { Authenticator, CallContext, DeepPartial, ImportedIssue, Model } from '@bugless/kit/service';
+import { ImportOutcome, Issue, Significance, Update } from '@bugless/kit/service';
+import { People } from './people.ts';
+import { Places } from './places.ts';
+import { ImportReport } from './report.ts';
+import type { SourceFields, SourceIssue, SourceReader } from './source.ts';
+
+/** A batch is sent when it holds so many issues, or so many UTF-16 code units of text. */
+const BATCH_ISSUES = 200;
+const BATCH_TEXT = 4 * 1024 * 1024;
+
+/** What an import needs. */
+export interface ImportOptions {
+  readonly reader: SourceReader;
+  /** Names the other tracker: `bugzilla:bugs.example.org`. With it and their keys issues are known again. */
+  readonly source: string;
+  readonly model: Model;
+  readonly authenticator: Authenticator;
+  /** An administrator's, or core's own. */
+  readonly context: CallContext;
+  /** Component under which the source's components go; `0`: they are roots. */
+  readonly into: string;
+  /** Give issues the number that they had; refused one by one where it is taken. */
+  readonly keepIds: boolean;
+  /** Read and check everything, write nothing. */
+  readonly dryRun: boolean;
+  /** Called after each batch. */
+  readonly onProgress: (report: ImportReport) => void;
+}
+
+/**
+ * Imports all that a reader yields. May be repeated after any end, kill -9 included: people,
+ * components and issues already there are found again by their keys.
+ */
+export async function importIssues(options: ImportOptions): Promise<ImportReport> {
+  const report = new ImportReport();
+  const people = new People(options.authenticator, options.source, options.context);
+  const places = new Places(options.model, options.source, options.context, options.into);
+  await places.load();
+
+  // One batch is being written while the next one is read.
+  let writing: Promise<void> = Promise.resolve();
+  const write = async (batch: readonly SourceIssue[]) => {
+    await writing;
+    writing = writeBatch(batch, options, people, places, report);
+    // A failure is thrown by the next await; until then it must not count as unhandled.
+    writing.catch(() => {});
+  };
+
+  let batch: SourceIssue[] = [];
+  let text = 0;
+  for await (const item of options.reader.read()) {
+    if (item.kind === 'refused') report.refused.push(item);
+    else if (item.kind === 'skipped') report.skip(item.reason);
+    else {
+      report.read += 1;
+      report.note(item.notes);
+      report.comments += item.issue.updates.filter((update) => update.comment !== '').length;
+      batch.push(item.issue);
+      text += item.issue.updates.reduce((sum, update) => sum + update.comment.length, 0);
+      if (batch.length < BATCH_ISSUES && text < BATCH_TEXT) continue;
+      await write(batch);
+      batch = [];
+      text = 0;
+    }
+  }
+  if (batch.length > 0) await write(batch);
+  await writing;
+  return report;
+}
+
+async function writeBatch(
+  batch: readonly SourceIssue[],
+  options: ImportOptions,
+  people: People,
+  places: Places,
+  report: ImportReport,
+): Promise<void> {
+  await people.prepare(batch, options.dryRun);
+  await places.prepare(batch, options.dryRun);
+  const { results } = await options.model.importIssues(
+    {
+      source: options.source,
+      issues: batch.map((issue) => buildImportedIssue(issue, people, places, options.keepIds)),
+      dryRun: options.dryRun,
+    },
+    options.context,
+  );
+  for (const result of results) {
+    if (result.outcome === ImportOutcome.CREATED) report.created += 1;
+    else if (result.outcome === ImportOutcome.UNCHANGED) report.unchanged += 1;
+    else if (result.outcome === ImportOutcome.CHANGED) report.changed += 1;
+    else report.refused.push({ file: `issue ${result.key}`, reason: result.error?.message ?? 'refused' });
+  }
+  report.people = people.size;
+  report.components = places.made;
+  options.onProgress(report);
+}
+
+function buildImportedIssue(
+  source: SourceIssue,
+  people: People,
+  places: Places,
+  keepIds: boolean,
+): DeepPartial<ImportedIssue> {
+  const reporter = people.getId(source.reporter);
+  let before = createEmptyIssue();
+  const updates = source.updates.map((update, index): Update => {
+    const after = update.state ? buildState(update.state, source, reporter, people, places) : before;
+    // The reporter is who made update 1.
+    const changes = diffIssues({ ...before, reporter }, after);
+    before = after;
+    return Update.fromPartial({
+      sequence: index + 1,
+      author: people.getId(update.author),
+      created: update.created,
+      comment: update.comment,
+      restricted: update.restricted,
+      significance: update.comment === '' ? Significance.MINOR : Significance.MAJOR,
+      changes,
+    });
+  });
+  return {
+    key: source.key,
+    issue: {
+      ...foldUpdates(updates),
+      id: keepIds && /^[1-9][0-9]{0,17}$/.test(source.key) ? source.key : '0',
+      reporter,
+      description: updates[0]!.comment,
+      created: source.created,
+      modified: source.modified,
+    },
+    updates,
+    links: source.links,
+  };
+}
+
+function buildState(
+  fields: SourceFields,
+  source: SourceIssue,
+  reporter: string,
+  people: People,
+  places: Places,
+): Issue {
+  const ids = (persons: SourceFields['cc']) => [...new Set(persons.map((person) => people.getId(person)))].sort();
+  const sorted = (values: readonly string[]) => [...new Set(values.filter((value) => value !== ''))].sort();
+  return Issue.fromPartial({
+    title: fields.title,
+    type: WORDS.type.parse(fields.type) as Issue['type'],
+    priority: WORDS.priority.parse(fields.priority) as Issue['priority'],
+    severity: WORDS.severity.parse(fields.severity) as Issue['severity'],
+    status: WORDS.status.parse(fields.status) as Issue['status'],
+    component: places.getId(source.component),
+    reporter,
+    assignee: fields.assignee ? people.getId(fields.assignee) : '',
+    verifier: fields.verifier ? people.getId(fields.verifier) : '',
+    cc: ids(fields.cc),
+    collaborators: ids(fields.collaborators),
+    labels: sorted(fields.labels),
+    foundIn: sorted(fields.foundIn),
+    targetedTo: sorted(fields.targetedTo),
+    customFields: Object.entries(fields.customFields)
+      .filter(([, value]) => value !== '')
+      .map(([field, value]) => ({ field, values: [value] }))
+      .sort((a, b) => (a.field < b.field ? -1 : 1)),
+  });
+}

@@ -1,0 +1,59 @@
+import type { SourceNote } from './source.ts';
+
+/** At most so many refusals are named one by one. */
+const MAX_NAMED = 50;
+
+/** What an import read, wrote and could not read. */
+export class ImportReport {
+  /** Issues read whole. */
+  read = 0;
+  /** Comments in them, descriptions included. */
+  comments = 0;
+  /** Issues written now. */
+  created = 0;
+  /** Issues that were there with the same content. */
+  unchanged = 0;
+  /** Issues that were there and have changed at the source since: left as they are here. */
+  changed = 0;
+  /** Users made or found for the people of the source. */
+  people = 0;
+  /** Components made. */
+  components = 0;
+  readonly refused: { readonly file: string; readonly reason: string }[] = [];
+  readonly #skipped = new Map<string, number>();
+  readonly #notes = new Map<string, number>();
+
+  /** Counts an entry that rightly holds nothing to import. */
+  skip(reason: string): void {
+    this.#skipped.set(reason, (this.#skipped.get(reason) ?? 0) + 1);
+  }
+
+  /** Counts what was mended or left out. */
+  note(notes: readonly SourceNote[]): void {
+    for (const note of notes) this.#notes.set(note.what, (this.#notes.get(note.what) ?? 0) + note.count);
+  }
+
+  /** The report as lines for people. `seconds` is how long the run took. */
+  format(seconds: number, dryRun: boolean): string {
+    const rate = seconds > 0 ? Math.round(this.read / seconds) : 0;
+    const lines = [
+      dryRun ? 'Dry run: nothing was written.' : 'Import finished.',
+      line(this.read, `issues read, with ${this.comments.toLocaleString('en')} comments and descriptions`),
+      line(this.created, dryRun ? 'would be written' : 'written'),
+      line(this.unchanged, 'were there already, unchanged'),
+    ];
+    if (this.changed > 0) lines.push(line(this.changed, 'were there already and differ from the source: left alone'));
+    lines.push(line(this.refused.length, 'refused'));
+    for (const [reason, count] of this.#skipped) lines.push(line(count, `skipped: ${reason}`));
+    lines.push(line(this.people, 'people'), line(this.components, dryRun ? 'components missing' : 'components made'));
+    for (const [what, count] of this.#notes) lines.push(line(count, what));
+    for (const { file, reason } of this.refused.slice(0, MAX_NAMED)) lines.push(`  refused ${file}: ${reason}`);
+    if (this.refused.length > MAX_NAMED) lines.push(`  … and ${this.refused.length - MAX_NAMED} more`);
+    lines.push(`${seconds.toFixed(1)} s, ${rate.toLocaleString('en')} issues/s`);
+    return lines.join('\n');
+  }
+}
+
+function line(count: number, what: string): string {
+  return `${count.toLocaleString('en').padStart(9)} ${what}`;
+}
