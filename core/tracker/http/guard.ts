@@ -1,0 +1,189 @@
+import { hash } from 'node:crypto';
+import { ServiceError, type TokenScope } from '@bugless/kit/service';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import fp from 'fastify-plugin';
+import type { LoginClient } from '../identity/identity.ts';
+import { type Caller, describeClient } from './caller.ts';
+import { makeCsrfCheck } from './csrf.ts';
+import { type Allowance, RateLimit } from './rate-limit.ts';
+import { RequestContext } from './request-context.ts';
+import { ROUTES, type RouteRule, type Surface } from './route-table.ts';
+import { makeSecurityHeaders } from './security-headers.ts';
+import type { RouteOptions, Services } from './services.ts';
+import { clearSessionCookie, readSessionCookie } from './session.ts';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The route's row of the table; absent only where nothing was found. */
+    rule?: RouteRule;
+  }
+}
+
+const SAFE = new Set(['GET', 'HEAD', 'OPTIONS']);
+
+/** The row of a route; a route without one cannot be registered. */
+export function findRule(method: string, url: string): RouteRule {
+  const key = `${method === 'HEAD' ? 'GET' : method} ${url.replaceAll('::', ':')}`;
+  const rule = ROUTES[key];
+  if (rule === undefined) throw new Error(`${key}: not in http/route-table.ts; say there who may use it`);
+  return rule;
+}
+
+/**
+ * What happens to every request before its handler, in this order: headers that every answer carries,
+ * who calls, how often, and whether the route table lets them.
+ */
+export const guard = fp(
+  async (app: FastifyInstance, { services }: RouteOptions) => {
+    const checkCsrf = makeCsrfCheck(services);
+    app.addHook('onRoute', (route) => {
+      const methods = ([] as string[]).concat(route.method);
+      const rules = methods.map((method) => findRule(method, route.url));
+      route.config = { ...route.config, rule: rules[0]! };
+      if (!methods.every((method) => SAFE.has(method))) {
+        route.preValidation = [checkCsrf, ...([] as never[]).concat((route.preValidation ?? []) as never)];
+      }
+    });
+
+    const headers = makeSecurityHeaders(services.getPublicUrl().startsWith('https:'));
+    app.decorateRequest('caller');
+    app.addHook('onRequest', (request, reply, done) => {
+      reply.headers(headers[getSurface(request)]);
+      reply.header('X-Request-Id', request.id);
+      done();
+    });
+
+    const { window, user, address } = services.config.rateLimit;
+    const limits = { user: new RateLimit(user, window * 1000), address: new RateLimit(address, window * 1000) };
+    app.addHook('onRequest', (request, reply, done) => {
+      const surface = getSurface(request);
+      const secret = readSecret(request, services);
+      const now = services.now();
+      const admit = (caller: Caller) => {
+        request.caller = caller;
+        checkRule(request.routeOptions.config.rule, caller);
+      };
+      const deadline = now + services.config.http.requestTimeout * 1000;
+      // Checking a credential costs a plugin something: until it is known, its sender pays by address.
+      const known = secret === undefined ? undefined : services.identity.peek(secret.value);
+      const limit = known === undefined ? limits.address : limits.user;
+      if (surface !== 'system') {
+        const allowance = limit.take(
+          known === undefined ? request.ip : hash('sha256', secret!.value, 'base64url'),
+          now,
+        );
+        if (allowance !== undefined) {
+          setRateLimitHeaders(reply, allowance, now);
+          if (allowance.remaining < 0) {
+            request.caller = describeCaller(request, undefined, undefined, deadline);
+            done(
+              new ServiceError('RATE_LIMITED', 'Too many requests; slow down.', {
+                retryAfterMillis: allowance.resets - now,
+              }),
+            );
+            return;
+          }
+        }
+      }
+      try {
+        if (secret === undefined || known !== undefined || surface === 'system') {
+          admit(describeCaller(request, secret, known, deadline));
+          done();
+          return;
+        }
+      } catch (error) {
+        done(error as Error);
+        return;
+      }
+      verifyCaller(request, reply, services, secret, deadline)
+        .then((caller) => admit(caller))
+        .then(() => done(), done);
+    });
+  },
+  { name: 'guard', fastify: '5.x', dependencies: ['@fastify/cookie'] },
+);
+
+function getSurface(request: FastifyRequest): Surface {
+  return request.routeOptions.config.rule?.surface ?? (request.url.startsWith('/api/') ? 'api' : 'page');
+}
+
+interface Secret {
+  readonly value: string;
+  readonly from: 'cookie' | 'bearer';
+}
+
+function readSecret(request: FastifyRequest, services: Services): Secret | undefined {
+  const { authorization } = request.headers;
+  if (authorization !== undefined && /^bearer /i.test(authorization)) {
+    return { value: authorization.slice(7).trim(), from: 'bearer' };
+  }
+  const value = readSessionCookie(request, services);
+  return value === undefined ? undefined : { value, from: 'cookie' };
+}
+
+async function verifyCaller(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  services: Services,
+  secret: Secret,
+  deadline: number,
+): Promise<Caller> {
+  const { identity } = services;
+  const anonymous = describeCaller(request, undefined, undefined, deadline);
+  request.caller = anonymous;
+  const client: LoginClient = describeClient(request);
+  try {
+    const principal =
+      secret.from === 'cookie'
+        ? await identity.verifySession(secret.value, client, anonymous.context)
+        : await identity.verifyBearer(secret.value, client, anonymous.context);
+    return describeCaller(request, secret, principal, deadline);
+  } catch (error) {
+    const reason = (error as Partial<ServiceError>).reason;
+    if (secret.from === 'cookie' && (reason === 'SESSION_EXPIRED' || reason === 'BAD_CREDENTIALS')) {
+      clearSessionCookie(reply, services);
+      // A page is shown as to any visitor, and asks to log in where it must; a program has to be told.
+      if (getSurface(request) !== 'api') return anonymous;
+    }
+    throw error;
+  }
+}
+
+function describeCaller(
+  request: FastifyRequest,
+  secret: Secret | undefined,
+  principal: Caller['principal'],
+  deadline: number,
+): Caller {
+  return {
+    context: new RequestContext(request, principal, deadline),
+    principal,
+    user: principal?.user,
+    credential: principal === undefined || secret === undefined ? 'none' : secret.from,
+    sessionSecret: principal !== undefined && !principal.methods.includes('token') ? secret?.value : undefined,
+  };
+}
+
+const SCOPE_WORDS: Readonly<Record<TokenScope, string>> = { 0: '', 1: 'read', 2: 'comment', 3: 'edit', 4: 'admin' };
+
+function checkRule(rule: RouteRule | undefined, caller: Caller): void {
+  if (rule === undefined) return;
+  if (rule.who !== 'anyone' && caller.user === undefined) {
+    throw new ServiceError('LOGIN_REQUIRED', 'Log in, or send a token as Authorization: Bearer.');
+  }
+  if (rule.who === 'admin' && !caller.context.admin) {
+    throw new ServiceError('FORBIDDEN', 'Only administrators may do this.');
+  }
+  const { scopes } = caller.context;
+  if (scopes.length > 0 && !scopes.some((scope) => scope >= rule.scope)) {
+    throw new ServiceError('SCOPE_EXCEEDED', `The token needs the scope ${SCOPE_WORDS[rule.scope]}.`, {
+      metadata: { scope: SCOPE_WORDS[rule.scope] },
+    });
+  }
+}
+
+function setRateLimitHeaders(reply: FastifyReply, allowance: Allowance, now: number): void {
+  reply.header('RateLimit-Limit', allowance.limit);
+  reply.header('RateLimit-Remaining', Math.max(0, allowance.remaining));
+  reply.header('RateLimit-Reset', Math.max(0, Math.ceil((allowance.resets - now) / 1000)));
+}

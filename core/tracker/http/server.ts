@@ -1,0 +1,54 @@
+import cookie from '@fastify/cookie';
+import { Ajv } from 'ajv';
+import Fastify, { type FastifyInstance } from 'fastify';
+import { apiRoutes } from './api/index.ts';
+import { guard } from './guard.ts';
+import { healthRoutes } from './health.ts';
+import { sendProblem } from './problem.ts';
+import { isRequestId, makeRequestId } from './request-context.ts';
+import { logRequests } from './request-log.ts';
+import type { Services } from './services.ts';
+import { webRoutes } from './web/index.ts';
+
+/** Assembles the HTTP server; listens nowhere yet. */
+export async function createServer(services: Services): Promise<FastifyInstance> {
+  const { http } = services.config;
+  const trustProxy = typeof http.trustProxy === 'boolean' ? http.trustProxy : [...http.trustProxy];
+  const app = Fastify({
+    loggerInstance: services.log,
+    disableRequestLogging: true,
+    trustProxy,
+    genReqId: (request) => {
+      const given = request.headers['x-request-id'];
+      return trustProxy !== false && isRequestId(given) ? given : makeRequestId();
+    },
+    bodyLimit: http.maxBodySize,
+    requestTimeout: http.requestTimeout * 1000,
+    connectionTimeout: 0,
+    keepAliveTimeout: 72_000,
+    forceCloseConnections: 'idle',
+    return503OnClosing: false,
+    routerOptions: { maxParamLength: 512, ignoreTrailingSlash: true },
+    frameworkErrors: (error, request, reply) => {
+      sendProblem(error, request, reply as never);
+    },
+  });
+
+  // Bodies are taken as they are; only what stands in an address is text that has to become a number.
+  const strict = new Ajv({ allErrors: true, removeAdditional: false, useDefaults: true, coerceTypes: false });
+  const lenient = new Ajv({ allErrors: true, removeAdditional: false, useDefaults: true, coerceTypes: 'array' });
+  for (const ajv of [strict, lenient]) ajv.addFormat('date-time', (text) => !Number.isNaN(Date.parse(text)));
+  app.setValidatorCompiler(({ schema, httpPart }) =>
+    (httpPart === 'body' ? strict : lenient).compile(schema as object),
+  );
+  app.setSerializerCompiler(() => JSON.stringify);
+  app.setErrorHandler((error, request, reply) => sendProblem(error, request, reply));
+
+  await app.register(cookie);
+  await app.register(logRequests, { services });
+  await app.register(guard, { services });
+  await app.register(healthRoutes, { services });
+  await app.register(apiRoutes, { services, prefix: '/api' });
+  await app.register(webRoutes, { services });
+  return app;
+}
