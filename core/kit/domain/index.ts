@@ -1,5 +1,24 @@
 /** The rules of Bugless: no I/O, no clock, the same in every Model and every frontend. */
 
+export type { PlannedWrite, UpdateSituation } from './change.ts';
+export { createUpdate, decideSignificance, mergeDuplicate, planUpdate, SETTABLE } from './change.ts';
+export type { TextRule } from './check.ts';
+export {
+  checkCount,
+  checkCustomValues,
+  checkEnum,
+  checkId,
+  checkLabel,
+  checkText,
+  checkUserId,
+  isDay,
+  isDecimal,
+  isId,
+  LIMITS,
+  refuse,
+} from './check.ts';
+export type { CreateSituation, PlannedCreation } from './create.ts';
+export { planCreate } from './create.ts';
 export type { FieldKind, IssueField } from './field.ts';
 export {
   CUSTOM_PREFIX,
@@ -12,6 +31,19 @@ export {
   parseCustomName,
   RELEVANCE,
 } from './field.ts';
+export {
+  applyChanges,
+  compareIds,
+  createEmptyIssue,
+  diffIssues,
+  foldCase,
+  foldUpdates,
+  readValues,
+  sortCustomFields,
+  sortElements,
+} from './fold.ts';
+export type { Reference } from './reference.ts';
+export { closesLoop } from './reference.ts';
 export type { Resolution, StatusRule, StatusSituation } from './status.ts';
 export {
   canFollow,
@@ -23,5 +55,6 @@ export {
   STATUS_GROUPS,
   STATUS_RULES,
 } from './status.ts';
+export { findNearest } from './suggestion.ts';
 export type { WordTable } from './word.ts';
 export { createWordTable, WORDS } from './word.ts';
