@@ -27,7 +27,7 @@ export class CallScope {
     if (signal?.aborted) this.#end();
     else if (signal !== undefined) {
       this.#parent = signal;
-      signal.addEventListener('abort', this.#end);
+      signal.addEventListener('abort', this.#onAbort);
     }
     if (deadline !== undefined && this.#failure === undefined) this.#arm(deadline);
   }
@@ -78,9 +78,9 @@ export class CallScope {
     }
   }
 
-  /** Ends it early: the other side went away. */
-  cancel(): void {
-    this.#end();
+  /** Ends it early: the other side went away, or, with a failure, this side has to. */
+  cancel(failure?: ServiceError): void {
+    this.#end(failure);
   }
 
   /** The call is over; `abandoned` tells its implementation so. */
@@ -101,19 +101,21 @@ export class CallScope {
     this.#arm(this.context.deadline ?? 0);
   };
 
-  #end = (): void => {
+  #onAbort = (): void => this.#end();
+
+  #end(failure?: ServiceError): void {
     if (this.#failure !== undefined) return;
-    this.#failure = createAbortError(this.#method, this.context);
+    this.#failure = failure ?? createAbortError(this.#method, this.context);
     this.#release();
     this.#controller.abort(this.#failure);
     for (const reject of this.#waiting ?? []) reject(this.#failure);
     this.#waiting = undefined;
-  };
+  }
 
   #release(): void {
     if (this.#timer !== undefined) clearTimeout(this.#timer);
     this.#timer = undefined;
-    this.#parent?.removeEventListener('abort', this.#end);
+    this.#parent?.removeEventListener('abort', this.#onAbort);
     this.#parent = undefined;
   }
 }
