@@ -1,5 +1,24 @@
 /** The rules of Bugless: no I/O, no clock, the same in every Model and every frontend. */
 
+export type { AccessSource, Action, ComponentAccess, NamedPeople, VisibleLimits } from './access.ts';
+export {
+  ACTIONS,
+  checkAction,
+  checkHotlistAction,
+  checkScope,
+  collectAccess,
+  decideHotlistPermission,
+  decideIssuePermission,
+  decidePermission,
+  hasScope,
+  isNamed,
+  limitPermission,
+  listComponentPermissions,
+  listHotlistPermissions,
+  listIssuePermissions,
+  listVisibleLimits,
+  NO_PERMISSION,
+} from './access.ts';
 export type { PlannedWrite, UpdateSituation } from './change.ts';
 export { createUpdate, decideSignificance, mergeDuplicate, planUpdate, SETTABLE } from './change.ts';
 export type { TextRule } from './check.ts';
@@ -42,6 +61,12 @@ export {
   sortCustomFields,
   sortElements,
 } from './fold.ts';
+export type { OrderValue, PagePosition } from './page-token.ts';
+export { decodePageToken, encodePageToken, fingerprintRequest } from './page-token.ts';
+export { QueryError } from './query/error.ts';
+export { parseQuery, QUERY_LIMITS } from './query/parser.ts';
+export type { WordPattern } from './query/text.ts';
+export { MAX_WORD, matchWords, readWordPattern, tokenize } from './query/text.ts';
 export type { Reference } from './reference.ts';
 export { closesLoop } from './reference.ts';
 export type { Resolution, StatusRule, StatusSituation } from './status.ts';
