@@ -6,13 +6,13 @@ import {
   type Client as GrpcClient,
   Client as GrpcLink,
 } from '@grpc/grpc-js';
-import { type CallContext, createSystemContext } from '../../service/context.ts';
 import { ServiceError } from '../../service/error.ts';
 import type { Client, ServiceDefinition } from '../../service/port.ts';
 import { type Address, checkSecurity, formatHost, type LinkSecurity, parseAddress, readTls } from '../address.ts';
 import { createAbortError, type FailureLog, isServiceError } from '../failure.ts';
 import { MAX_MESSAGE_SIZE } from '../message.ts';
 import { connectClient } from './client.ts';
+import { askHealth } from './health.ts';
 
 /** A link to a gRPC server, shared by the clients of all its services. Reconnects by itself. */
 export interface Channel {
@@ -22,6 +22,16 @@ export interface Channel {
   connect<D extends ServiceDefinition>(definition: D): Client<D>;
   /** `ready`: connected and its peer accepted; `refused`: connected to a peer that was not. */
   getState(): ChannelState;
+  /**
+   * Resolves when it is ready; rejects with what checkPeer threw when that refuses, and with
+   * BACKEND_UNAVAILABLE, its cause telling why, when the deadline (milliseconds since the epoch) passes before.
+   */
+  waitReady(deadline: number): Promise<void>;
+  /**
+   * Asks the server's health for a service (full name; empty: all). Rejects with NOT_READY or
+   * BACKEND_UNAVAILABLE. A server without grpc.health.v1 counts as healthy.
+   */
+  checkHealth(service: string, limitMillis: number): Promise<void>;
   /** Ends calls under way as CANCELLED and disconnects. */
   close(): void;
 }
@@ -62,6 +72,8 @@ const OPTIONS: ChannelOptions = {
 
 /** While a connected peer says UNAVAILABLE to checkPeer. */
 const PEER_PAUSE = 100;
+/** To learn why a server cannot be reached. */
+const PROBE_LIMIT = 500;
 
 /** Opens a link; connects in the background. Throws an Error when the address or its security is wrong. */
 export function openChannel(options: OpenChannelOptions): Channel {
@@ -104,6 +116,32 @@ class GrpcChannel implements Channel, Link {
 
   getState(): ChannelState {
     return this.#state;
+  }
+
+  async waitReady(deadline: number): Promise<void> {
+    try {
+      await this.#waitReady(true, 'connect', deadline, undefined);
+    } catch (error) {
+      if (this.#state === 'refused' || this.#state === 'closed' || this.#state === 'ready') throw error;
+      const cause = await askHealth(this.client, '', Date.now() + PROBE_LIMIT).then(
+        () => undefined,
+        (failure: unknown) => failure,
+      );
+      throw new ServiceError('BACKEND_UNAVAILABLE', (error as Error).message, { cause });
+    }
+  }
+
+  async checkHealth(service: string, limitMillis: number): Promise<void> {
+    if (this.#state === 'refused') throw this.#refusal;
+    const gone = `the plugin at ${this.address} cannot be reached`;
+    if (this.#state !== 'ready') throw new ServiceError('BACKEND_UNAVAILABLE', gone);
+    let healthy: boolean;
+    try {
+      healthy = await askHealth(this.client, service, Date.now() + limitMillis);
+    } catch (cause) {
+      throw new ServiceError('BACKEND_UNAVAILABLE', gone, { cause });
+    }
+    if (!healthy) throw new ServiceError('NOT_READY', `the plugin at ${this.address} says that it is not ready`);
   }
 
   close(): void {
@@ -213,9 +251,4 @@ function createCredentials(options: OpenChannelOptions): {
         ? {}
         : { 'grpc.ssl_target_name_override': serverName, 'grpc.default_authority': serverName },
   };
-}
-
-/** The context in which a link's own calls are made: for a moment only. */
-export function createProbeContext(millis: number): CallContext {
-  return createSystemContext({ deadline: Date.now() + millis });
 }

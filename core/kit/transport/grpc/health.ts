@@ -1,5 +1,6 @@
 import { BinaryReader, BinaryWriter } from '@bufbuild/protobuf/wire';
 import {
+  type Client,
   Metadata,
   type ServerUnaryCall,
   type ServerWritableStream,
@@ -18,7 +19,7 @@ const NOT_SERVING = 2;
 const SERVICE_UNKNOWN = 3;
 /** How often a watched status is looked at, and how long a check may take before it counts as failed. */
 const WATCH_PAUSE = 1_000;
-const CHECK_LIMIT = 2_000;
+const CHECK_LIMIT = 1_500;
 
 type Bytes = Buffer;
 
@@ -113,6 +114,35 @@ function describe(name: string, responseStream: boolean) {
     responseSerialize: same,
     responseDeserialize: same,
   };
+}
+
+/**
+ * Asks a server whether a service can serve. Rejects with the gRPC error when no answer comes; a server that does
+ * not know health is believed to be healthy.
+ */
+export function askHealth(client: Client, service: string, deadline: number): Promise<boolean> {
+  const request = Buffer.from(new BinaryWriter().tag(1, 2).string(service).finish());
+  const same = (bytes: Buffer): Buffer => bytes;
+  return new Promise((resolve, reject) => {
+    const done = (error: { code: number } | null, answer?: Buffer): void => {
+      if (error === null) resolve(readStatus(answer as Buffer) === SERVING);
+      else if (error.code === status.UNIMPLEMENTED) resolve(true);
+      else if (error.code === status.NOT_FOUND) resolve(false);
+      else reject(error);
+    };
+    client.makeUnaryRequest(`/${HEALTH}/Check`, same, same, request, new Metadata(), { deadline }, done);
+  });
+}
+
+function readStatus(response: Uint8Array): number {
+  const reader = new BinaryReader(response);
+  let answer = 0;
+  while (reader.pos < reader.len) {
+    const [field, wire] = reader.tag();
+    if (field === 1 && wire === 0) answer = reader.int32();
+    else reader.skip(wire, field);
+  }
+  return answer;
 }
 
 function readService(request: Uint8Array): string {
