@@ -1,1 +1,8 @@
-export {};
+/** Suites that every Model and every Authenticator must pass, whatever runs them. See README.md. */
+export type { CaseResult, ConformanceCase, Outcome, Reporter, RunOptions, RunSummary } from './case.ts';
+export { SkipCase } from './case.ts';
+export type { OpenedModel } from './model/suite.ts';
+export { MODEL_CASES, runModelConformance } from './model/suite.ts';
+export { formatSummary, printReporter } from './print.ts';
+export type { TapTest } from './tap.ts';
+export { tapReporter } from './tap.ts';
