@@ -1,0 +1,265 @@
+import { foldCase, parseCustomName } from '@bugless/kit/domain';
+import type { Filter, FilterTerm, FilterValue, HistoryTerm } from '@bugless/kit/service';
+import { FilterOperator, HistoryKind } from '@bugless/kit/service';
+import { KEY_KIND } from '../schema/key-kind.ts';
+import { writeCustomField } from './custom-field-condition.ts';
+import { describeHistoryValue } from './history-value.ts';
+import type { Statement } from './statement.ts';
+import { writeText } from './text-condition.ts';
+import { type Visibility, writeVisible } from './visibility.ts';
+
+/** What conditions are written for. */
+export interface ConditionScope {
+  readonly statement: Statement;
+  readonly visibility: Visibility;
+  /** An issue's texts are in the bucket `id >> bucketBits` of doc. */
+  readonly bucketBits: number;
+  /** Words are in a tsvector; else in an array of distinct words. */
+  readonly textSearch: 'tsvector' | 'tokens';
+  /** Classes of a component, and with `subtree` of all below it; all access limits. Only those that exist. */
+  listClasses(component: string, subtree: boolean): readonly number[];
+}
+
+/**
+ * Writes a Filter as a condition on a row of issue under the alias `i`. The Filter has
+ * been checked. No condition is ever null, so that `not` may stand before any. Columns are
+ * hidden from the planner's choice of an index (`+ 0`, `|| ''`): which index leads is
+ * decided by driver.ts, and one statement text serves all values.
+ */
+export function writeFilter(filter: Filter, scope: ConditionScope): string {
+  const node = filter.node;
+  switch (node?.$case) {
+    case undefined:
+      return 'true';
+    case 'and':
+      return joinConditions(node.value.operands, ' and ', scope);
+    case 'or':
+      return joinConditions(node.value.operands, ' or ', scope);
+    case 'not':
+      return `not ${writeFilter(node.value, scope)}`;
+    case 'term':
+      return writeTerm(node.value, scope);
+    case 'history':
+      return writeHistory(node.value, scope);
+  }
+}
+
+function joinConditions(operands: readonly Filter[], joiner: string, scope: ConditionScope): string {
+  return `(${operands.map((operand) => writeFilter(operand, scope)).join(joiner)})`;
+}
+
+type Writer = (term: FilterTerm, scope: ConditionScope) => string;
+
+/** How each field is written. A field that is missing here is missing in the language: checkFilter refuses it. */
+const WRITERS: Readonly<Record<string, Writer>> = {
+  text: (term, scope) => writeText(term, scope),
+  title: (term, scope) => (term.operator === FilterOperator.EQUALS ? writeTitle(term, scope) : writeText(term, scope)),
+  description: (term, scope) => writeText(term, scope),
+  comment: (term, scope) => writeText(term, scope),
+  id: (term, scope) => `i.id = any(${scope.statement.bind(readReferences(term), 'int8[]')})`,
+  type: writeNumbers('i.type'),
+  priority: writeNumbers('i.priority'),
+  severity: writeNumbers('i.severity'),
+  status: writeNumbers('i.status'),
+  access_limit: writeNumbers('(i.acl & 3)'),
+  stars: writeNumbers('i.stars'),
+  comment_count: writeNumbers('i.comment_count'),
+  component: (term, scope) => `i.acl + 0 = any(${scope.statement.bind(readClasses(term, scope), 'int4[]')})`,
+  reporter: writeUser('i.reporter'),
+  assignee: writeUser('i.assignee'),
+  verifier: writeUser('i.verifier'),
+  cc: writeKeys(KEY_KIND.CC, 'i.cc', readUsers),
+  collaborators: writeKeys(KEY_KIND.COLLABORATOR, 'i.collaborators', readUsers),
+  labels: writeKeys(KEY_KIND.LABEL, 'i.labels', readFolded),
+  found_in: writeKeys(KEY_KIND.FOUND_IN, 'i.found_in', readFolded),
+  targeted_to: writeKeys(KEY_KIND.TARGETED_TO, 'i.targeted_to', readFolded),
+  verified_in: writeKeys(KEY_KIND.VERIFIED_IN, 'i.verified_in', readFolded),
+  commenter: (term, scope) => {
+    const users = scope.statement.bind(readUsers(term), 'text[]');
+    return `(i.reporter || '' = any(${users}) or ${existsKey(KEY_KIND.COMMENTER, users)})`;
+  },
+  parent: writeReference('i.parent'),
+  duplicate_of: writeReference('i.duplicate_of'),
+  blocked_by: writeBlocks('issue_id', 'blocker_id'),
+  blocking: writeBlocks('blocker_id', 'issue_id'),
+  hotlists: (term, scope) => {
+    const some = 'select 1 from hotlist_entry e where e.issue_id = i.id';
+    if (term.operator === FilterOperator.PRESENT) return `exists (${some})`;
+    return `exists (${some} and e.hotlist_id = any(${scope.statement.bind(readReferences(term), 'int8[]')}))`;
+  },
+  archived: writeFlag(() => 'i.archived'),
+  open: writeFlag(() => 'i.is_open'),
+  starred: writeFlag(
+    ({ statement, visibility }) =>
+      `exists (select 1 from star s where s.user_id = ${statement.bind(visibility.user, 'text')} and s.issue_id = i.id)`,
+  ),
+  blocked: writeFlag(({ statement, visibility }) => {
+    const visible = writeVisible(visibility, 'b', statement);
+    return `exists (select 1 from issue_block k join issue b on b.id = k.blocker_id where k.issue_id = i.id and b.is_open${visible && ` and ${visible}`})`;
+  }),
+  attachments: (term, scope) => {
+    const counted = '(select count(*)::float8 from attachment a where a.issue_id = i.id and not a.deleted)';
+    return writeNumbers(counted)(term, scope);
+  },
+  created: writeTimes('i.created'),
+  modified: writeTimes('i.modified'),
+  resolved: writeTimes('i.resolved'),
+  verified: writeTimes('i.verified'),
+};
+
+function writeTerm(term: FilterTerm, scope: ConditionScope): string {
+  const custom = parseCustomName(term.field);
+  if (custom !== undefined) return writeCustomField(custom, term, scope);
+  const write = WRITERS[term.field];
+  if (!write) throw new Error(`no condition for the field ${term.field}`);
+  return write(term, scope);
+}
+
+function writeTitle(term: FilterTerm, scope: ConditionScope): string {
+  return `lower(i.title) = any(${scope.statement.bind(readFolded(term), 'text[]')})`;
+}
+
+/** Numbers and enum numbers, alone or as spans. `column` may be any expression that is never null. */
+function writeNumbers(column: string): Writer {
+  return ({ operator, values }, { statement }) => {
+    const comparison = COMPARISONS[operator];
+    if (operator === FilterOperator.PRESENT) return `${column} > 0`;
+    const parts: string[] = [];
+    const numbers = values.flatMap((value) => (value.kind?.$case === 'number' ? [value.kind.value] : []));
+    if (comparison !== undefined) {
+      return `(${numbers.map((number) => `${column} + 0 ${comparison} ${statement.bind(number, 'float8')}`).join(' or ')})`;
+    }
+    if (numbers.length > 0) parts.push(`${column} + 0 = any(${statement.bind(numbers, 'float8[]')})`);
+    for (const value of values) {
+      if (value.kind?.$case !== 'range') continue;
+      const { min, max } = value.kind.value;
+      const ends = [
+        min === undefined ? '' : `${column} + 0 >= ${statement.bind(min, 'float8')}`,
+        max === undefined ? '' : `${column} + 0 <= ${statement.bind(max, 'float8')}`,
+      ].filter((end) => end !== '');
+      parts.push(ends.length === 0 ? 'true' : `(${ends.join(' and ')})`);
+    }
+    return `(${parts.join(' or ')})`;
+  };
+}
+
+/** The operators that compare with one value. */
+export const COMPARISONS: Readonly<Partial<Record<FilterOperator, string>>> = {
+  [FilterOperator.GREATER]: '>',
+  [FilterOperator.GREATER_OR_EQUAL]: '>=',
+  [FilterOperator.LESS]: '<',
+  [FilterOperator.LESS_OR_EQUAL]: '<=',
+};
+
+function writeUser(column: string): Writer {
+  return (term, { statement }) =>
+    term.operator === FilterOperator.PRESENT
+      ? `${column} <> ''`
+      : `${column} || '' = any(${statement.bind(readUsers(term), 'text[]')})`;
+}
+
+function existsKey(kind: number, keys: string): string {
+  return `exists (select 1 from issue_key k where k.issue_id = i.id and k.kind = ${kind} and k.key = any(${keys}))`;
+}
+
+/** A collection kept in issue_key; `column` is the array in the issue itself. */
+function writeKeys(kind: number, column: string, read: (term: FilterTerm) => string[]): Writer {
+  return (term, { statement }) => {
+    if (term.operator === FilterOperator.PRESENT) return `cardinality(${column}) > 0`;
+    const has = existsKey(kind, statement.bind(read(term), 'text[]'));
+    return term.operator === FilterOperator.EQUALS ? `(cardinality(${column}) = 1 and ${has})` : has;
+  };
+}
+
+function writeReference(column: string): Writer {
+  return (term, { statement, visibility }) => {
+    // What the caller may not see is not there.
+    const visible = writeVisible(visibility, 'o', statement);
+    const seen = visible ? ` and exists (select 1 from issue o where o.id = ${column} and ${visible})` : '';
+    if (term.operator === FilterOperator.PRESENT) return `(${column} is not null${seen})`;
+    return `(${column} is not null and ${column} = any(${statement.bind(readReferences(term), 'int8[]')})${seen})`;
+  };
+}
+
+function writeBlocks(own: string, other: string): Writer {
+  return (term, { statement, visibility }) => {
+    const visible = writeVisible(visibility, 'o', statement);
+    const chosen =
+      term.operator === FilterOperator.PRESENT
+        ? ''
+        : ` and k.${other} = any(${statement.bind(readReferences(term), 'int8[]')})`;
+    const seen = visible ? ` and exists (select 1 from issue o where o.id = k.${other} and ${visible})` : '';
+    return `exists (select 1 from issue_block k where k.${own} = i.id${chosen}${seen})`;
+  };
+}
+
+function writeFlag(write: (scope: ConditionScope) => string): Writer {
+  return ({ values }, scope) => {
+    const condition = write(scope);
+    const wanted = values.map((value) => value.kind?.$case === 'flag' && value.kind.value);
+    if (wanted.includes(true) && wanted.includes(false)) return 'true';
+    return wanted.includes(true) ? condition : `not ${condition}`;
+  };
+}
+
+function writeTimes(column: string): Writer {
+  return (term, { statement }) => {
+    if (term.operator === FilterOperator.PRESENT) return `${column} is not null`;
+    const spans = term.values.flatMap((value) => (value.kind?.$case === 'time' ? [value.kind.value] : []));
+    const parts = spans.map(({ start, end }) =>
+      [
+        `${column} is not null`,
+        start === undefined ? '' : `${column} >= ${statement.bind(start, 'timestamptz')}`,
+        end === undefined ? '' : `${column} < ${statement.bind(end, 'timestamptz')}`,
+      ]
+        .filter((part) => part !== '')
+        .join(' and '),
+    );
+    return `(${parts.map((part) => `(${part})`).join(' or ')})`;
+  };
+}
+
+function writeHistory(term: HistoryTerm, scope: ConditionScope): string {
+  const { statement } = scope;
+  const parts = ['h.issue_id = i.id', `h.field = ${statement.bind(term.field, 'text')}`];
+  const values = (list: readonly FilterValue[]) => statement.bind(list.map(describeHistoryValue(term.field)), 'text[]');
+  if (term.from.length > 0) parts.push(`h.old_value = any(${values(term.from)})`);
+  if (term.to.length > 0) {
+    // A value that a field had may have been taken away only: then it stands on the left.
+    const to = values(term.to);
+    parts.push(
+      term.kind === HistoryKind.WAS
+        ? `(h.new_value = any(${to}) or h.old_value = any(${to}))`
+        : `h.new_value = any(${to})`,
+    );
+  }
+  if (term.by.length > 0) parts.push(`h.author = any(${statement.bind(term.by, 'text[]')})`);
+  if (term.time?.start !== undefined) parts.push(`h.created >= ${statement.bind(term.time.start, 'timestamptz')}`);
+  if (term.time?.end !== undefined) parts.push(`h.created < ${statement.bind(term.time.end, 'timestamptz')}`);
+  // What an issue was filed with is no change.
+  if (term.kind === HistoryKind.CHANGED) parts.push('h.sequence > 1');
+  return `exists (select 1 from field_change h where ${parts.join(' and ')})`;
+}
+
+/** The ids that a term names. */
+export function readReferences(term: FilterTerm): string[] {
+  return term.values.flatMap((value) => (value.kind?.$case === 'reference' ? [value.kind.value.id] : []));
+}
+
+/** The users that a term names. */
+export function readUsers(term: FilterTerm): string[] {
+  return term.values.flatMap((value) => (value.kind?.$case === 'user' ? [value.kind.value] : []));
+}
+
+/** The exact texts that a term names, folded as keys are. */
+export function readFolded(term: FilterTerm): string[] {
+  return term.values.flatMap((value) => (value.kind?.$case === 'text' ? [foldCase(value.kind.value.text)] : []));
+}
+
+/** The classes of the components that a term names, ascending. */
+export function readClasses(term: FilterTerm, scope: ConditionScope): number[] {
+  const classes = term.values.flatMap((value) =>
+    value.kind?.$case === 'reference' ? scope.listClasses(value.kind.value.id, value.kind.value.subtree) : [],
+  );
+  return [...new Set(classes)].sort((a, b) => a - b);
+}

@@ -1,0 +1,167 @@
+import type { Filter, FilterTerm } from '@bugless/kit/service';
+import { FilterOperator } from '@bugless/kit/service';
+import { KEY_KIND } from '../schema/key-kind.ts';
+import { type ConditionScope, readClasses, readFolded, readReferences, readUsers } from './condition.ts';
+import { writeCustomKey } from './custom-field-condition.ts';
+import type { Statement } from './statement.ts';
+
+/**
+ * An index that a search may start from instead of walking all issues: it yields
+ * candidates, on which the whole condition is still checked.
+ */
+export interface Driver {
+  /** The operand of the top-level `and` that it comes from, already met by all that it yields. */
+  readonly filter: Filter;
+  /** A guess of how many candidates it has against those of others: see SOURCES. */
+  readonly rank: number;
+  /** What it looks at is in the index of the walk too. */
+  readonly covered: boolean;
+  /** How many values it has; each is a stretch of the index. */
+  readonly width: number;
+  /** Each stretch is in the order `-modified`. */
+  readonly newestFirst: boolean;
+  /** Where candidates `c` come from: `c.id`, and `c.modified`, `c.acl`, `c.is_open`, `c.archived` if {@link newestFirst}. */
+  readonly from: string;
+  /** Condition on `c`: the value is one of all. */
+  writeAny(statement: Statement): string;
+  /** Condition on `c`: the value is the SQL expression. */
+  writeEquals(value: string): string;
+  /** The values, for `unnest`. */
+  readonly values: readonly (string | number)[];
+  readonly valueType: 'text' | 'int4' | 'int8';
+}
+
+/** The operands that all have to be met: those of the top-level `and`, or the filter itself. */
+export function listConjuncts(filter: Filter | undefined): Filter[] {
+  if (filter?.node === undefined) return [];
+  return filter.node.$case === 'and' ? filter.node.value.operands.flatMap(listConjuncts) : [filter];
+}
+
+/** The drivers that a filter offers, the likeliest to be short first. */
+export function listDrivers(filter: Filter | undefined, scope: ConditionScope): Driver[] {
+  const drivers: (readonly [rank: number, driver: Driver])[] = [];
+  for (const conjunct of listConjuncts(filter)) {
+    if (conjunct.node?.$case !== 'term') continue;
+    const term = conjunct.node.value;
+    const source = SOURCES[term.field] ?? (term.field.startsWith('field.') ? CUSTOM_SOURCE : undefined);
+    if (!source || (term.operator !== FilterOperator.HAS && term.operator !== FilterOperator.EQUALS)) continue;
+    const values = [...new Set(source.read(term, scope))];
+    // Some values are of another kind (spans): then the index does not hold all candidates.
+    if (values.length === 0 || values.length < source.count(term)) continue;
+    drivers.push([source.rank, buildDriver(conjunct, source, values)]);
+  }
+  return drivers.sort(([a], [b]) => a - b).map(([, driver]) => driver);
+}
+
+interface Source {
+  readonly rank: number;
+  readonly valueType: 'text' | 'int4' | 'int8';
+  /** The index goes on with `modified desc, id desc`. */
+  readonly ordered: boolean;
+  readonly covered: boolean;
+  read(term: FilterTerm, scope: ConditionScope): (string | number)[];
+  /** How many values of the term {@link read} has to give. */
+  count(term: FilterTerm): number;
+  readonly from: string;
+  /** What holds the value. */
+  readonly column: string;
+}
+
+const countValues = (term: FilterTerm): number => new Set(term.values.map((value) => JSON.stringify(value))).size;
+
+function fromIssue(rank: number, column: string, read: Source['read'], type: Source['valueType'] = 'text'): Source {
+  return {
+    rank,
+    valueType: type,
+    ordered: true,
+    covered: true,
+    read,
+    count: countValues,
+    from: 'issue c',
+    column: `c.${column}`,
+  };
+}
+
+function fromKey(rank: number, kind: number, read: (term: FilterTerm) => string[]): Source {
+  return {
+    rank,
+    valueType: 'text',
+    ordered: true,
+    covered: false,
+    read,
+    count: countValues,
+    from: `(select issue_id as id, modified, acl, is_open, archived, key from issue_key where kind = ${kind}) c`,
+    column: 'c.key',
+  };
+}
+
+function fromReference(rank: number, from: string, column: string): Source {
+  return {
+    rank,
+    valueType: 'int8',
+    ordered: false,
+    covered: false,
+    read: readReferences,
+    count: countValues,
+    from,
+    column,
+  };
+}
+
+const readNumbers = (term: FilterTerm): number[] =>
+  term.values.flatMap((value) => (value.kind?.$case === 'number' ? [value.kind.value] : []));
+
+const CUSTOM_SOURCE: Source = fromKey(5, KEY_KIND.CUSTOM_FIELD, (term) => {
+  const name = term.field.slice('field.'.length);
+  return term.values.flatMap(({ kind }) => {
+    if (kind?.$case === 'text') return [writeCustomKey(name, kind.value.text)];
+    if (kind?.$case === 'user') return [writeCustomKey(name, kind.value)];
+    if (kind?.$case === 'reference') return [writeCustomKey(name, kind.value.id)];
+    return [];
+  });
+});
+
+/** Where candidates of a field come from. Ranks guess how many they are: people and things are few, states are many. */
+const SOURCES: Readonly<Record<string, Source>> = {
+  id: fromReference(0, 'issue c', 'c.id'),
+  parent: fromReference(1, 'issue c', 'c.parent'),
+  duplicate_of: fromReference(1, 'issue c', 'c.duplicate_of'),
+  blocked_by: fromReference(1, '(select issue_id as id, blocker_id from issue_block) c', 'c.blocker_id'),
+  blocking: fromReference(1, '(select blocker_id as id, issue_id from issue_block) c', 'c.issue_id'),
+  hotlists: fromReference(2, '(select issue_id as id, hotlist_id from hotlist_entry) c', 'c.hotlist_id'),
+  cc: fromKey(3, KEY_KIND.CC, readUsers),
+  collaborators: fromKey(3, KEY_KIND.COLLABORATOR, readUsers),
+  verifier: fromKey(3, KEY_KIND.VERIFIER, readUsers),
+  assignee: fromIssue(4, 'assignee', readUsers),
+  reporter: fromIssue(4, 'reporter', readUsers),
+  labels: fromKey(5, KEY_KIND.LABEL, readFolded),
+  found_in: fromKey(5, KEY_KIND.FOUND_IN, readFolded),
+  targeted_to: fromKey(5, KEY_KIND.TARGETED_TO, readFolded),
+  verified_in: fromKey(5, KEY_KIND.VERIFIED_IN, readFolded),
+  component: fromIssue(6, 'acl', readClasses, 'int4'),
+  status: fromIssue(7, 'status', readNumbers, 'int4'),
+  type: fromIssue(8, 'type', readNumbers, 'int4'),
+  severity: fromIssue(8, 'severity', readNumbers, 'int4'),
+  priority: fromIssue(8, 'priority', readNumbers, 'int4'),
+};
+
+function buildDriver(filter: Filter, source: Source, values: readonly (string | number)[]): Driver {
+  return {
+    filter,
+    rank: source.rank,
+    covered: source.covered,
+    width: values.length,
+    newestFirst: source.ordered,
+    values,
+    valueType: source.valueType,
+    from: source.from,
+    writeAny: (statement) => `${source.column} = any(${statement.bind(values, `${source.valueType}[]`)})`,
+    writeEquals: (value) => `${source.column} = ${value}`,
+  };
+}
+
+/** The driver over classes: what a caller who sees little starts from. */
+export function buildClassDriver(classes: readonly number[]): Driver {
+  const source = fromIssue(6, 'acl', () => [], 'int4');
+  return buildDriver({ node: undefined }, source, classes);
+}

@@ -1,0 +1,113 @@
+import type { OrderValue } from '@bugless/kit/domain';
+import { type OrderKey, ServiceError } from '@bugless/kit/service';
+import type { SqlType, Statement } from './statement.ts';
+
+/** What an order key compares. The schema has an index that leads with each of these expressions. */
+interface OrderColumn {
+  /** On the alias `i`; never null: what is empty comes before all else when ascending. */
+  readonly expression: string;
+  readonly type: SqlType;
+}
+
+const COLUMNS: Readonly<Record<string, OrderColumn>> = {
+  id: { expression: 'i.id', type: 'int8' },
+  created: { expression: 'i.created', type: 'timestamptz' },
+  modified: { expression: 'i.modified', type: 'timestamptz' },
+  priority: { expression: 'i.priority', type: 'int4' },
+  severity: { expression: 'i.severity', type: 'int4' },
+  status: { expression: 'i.status', type: 'int4' },
+  type: { expression: 'i.type', type: 'int4' },
+  component: { expression: '(i.acl >> 2)', type: 'int4' },
+  assignee: { expression: 'i.assignee', type: 'text' },
+  title: { expression: 'lower(i.title)', type: 'text' },
+  stars: { expression: 'i.stars', type: 'int4' },
+  resolved: { expression: `coalesce(i.resolved, timestamptz '0001-01-01 00:00:00+00')`, type: 'timestamptz' },
+};
+
+/** Whether a value of a token can be one of this type. */
+const FORMS: Readonly<Partial<Record<SqlType, (value: string) => boolean>>> = {
+  int4: (value) => /^\d{1,9}$/.test(value),
+  int8: (value) => /^\d{1,19}$/.test(value) && BigInt(value) < 2n ** 63n,
+  text: (value) => value.length <= 2_000 && !value.includes('\0') && value.isWellFormed(),
+  timestamptz: (value) => /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/.test(value) && !Number.isNaN(Date.parse(value)),
+};
+
+/** The newest first: what an empty order means. */
+const DEFAULT_ORDER: readonly OrderKey[] = [{ field: 'modified', descending: true }];
+
+/** An order, ready to be written into SQL; ties are broken by id, newest first. */
+export class Order {
+  /** The keys, without those behind an id: nothing is left to them. */
+  readonly keys: readonly OrderKey[];
+
+  constructor(keys: readonly OrderKey[]) {
+    const chosen = keys.length === 0 ? DEFAULT_ORDER : keys;
+    const id = chosen.findIndex((key) => key.field === 'id');
+    this.keys = id < 0 ? [...chosen, { field: 'id', descending: true }] : chosen.slice(0, id + 1);
+  }
+
+  /** Whether it is `-modified` alone: what most lists and their indexes are made for. */
+  get isNewestFirst(): boolean {
+    return this.#is('modified');
+  }
+
+  /** Whether it is `-created` alone. */
+  get isCreatedFirst(): boolean {
+    return this.#is('created');
+  }
+
+  #is(field: string): boolean {
+    const [first, second] = this.keys;
+    return (
+      this.keys.length === 2 &&
+      first!.field === field &&
+      first!.descending &&
+      second!.field === 'id' &&
+      second!.descending
+    );
+  }
+
+  /** `order by` list. */
+  write(): string {
+    return this.keys.map((key) => `${COLUMNS[key.field]!.expression}${key.descending ? ' desc' : ''}`).join(', ');
+  }
+
+  /** Select list of what a page token has to hold: `key0`, `key1`, … as text that loses nothing. */
+  writeKeys(): string {
+    return this.keys.map((key, index) => `${COLUMNS[key.field]!.expression} as key${index}`).join(', ');
+  }
+
+  /** The values of {@link writeKeys} in a row. */
+  readKeys(row: Readonly<Record<string, unknown>>): string[] {
+    return this.keys.map((_, index) => String(row[`key${index}`]));
+  }
+
+  /** The keys of a page token, if this order can have made them; else BAD_PAGE_TOKEN. */
+  checkKeys(values: readonly OrderValue[]): string[] {
+    return this.keys.map((key, index) => {
+      const value = values[index];
+      const { type } = COLUMNS[key.field]!;
+      if (typeof value !== 'string' || !FORMS[type]!(value)) {
+        throw new ServiceError('BAD_PAGE_TOKEN', 'page_token: is not one that was given out');
+      }
+      return value;
+    });
+  }
+
+  /** The condition that a row comes behind the row with these values. */
+  writeAfter(values: readonly string[], statement: Statement): string {
+    const places = this.keys.map((key, index) => statement.bind(values[index]!, COLUMNS[key.field]!.type));
+    const columns = this.keys.map((key) => COLUMNS[key.field]!.expression);
+    if (this.keys.every((key) => key.descending)) return `(${columns.join(', ')}) < (${places.join(', ')})`;
+    if (this.keys.every((key) => !key.descending)) return `(${columns.join(', ')}) > (${places.join(', ')})`;
+    // Mixed directions: behind in the first key, or equal there and behind in the rest. The first
+    // line repeats the first key alone, so that an index can start there.
+    const comparisons = this.keys.map((key) => (key.descending ? '<' : '>'));
+    let after = `${columns.at(-1)} ${comparisons.at(-1)} ${places.at(-1)}`;
+    for (let index = this.keys.length - 2; index >= 0; index -= 1) {
+      const [column, place] = [columns[index], places[index]];
+      after = `(${column} ${comparisons[index]} ${place} or (${column} = ${place} and ${after}))`;
+    }
+    return `${columns[0]} ${comparisons[0]}= ${places[0]} and ${after}`;
+  }
+}

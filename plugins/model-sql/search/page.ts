@@ -1,0 +1,221 @@
+import type { Filter } from '@bugless/kit/service';
+import { ISSUE_COLUMNS } from '../issue-row.ts';
+import { type ConditionScope, writeFilter } from './condition.ts';
+import { type Driver, listConjuncts } from './driver.ts';
+import type { Order } from './order.ts';
+import type { Plan } from './plan.ts';
+import type { TextLead } from './text-search.ts';
+import { listSeenClasses, writeVisible } from './visibility.ts';
+
+/** What a page of issues is asked for by. */
+export interface PageRequest {
+  readonly filter: Filter | undefined;
+  /** Operand of its top-level `and` that all candidates meet already: not written again. */
+  readonly met?: Filter;
+  /** Leave out archived issues. */
+  readonly liveOnly: boolean;
+  readonly order: Order;
+  /** Key values of the row behind which the page begins. */
+  readonly after: readonly string[] | undefined;
+  /** Rows wanted: one more than the page holds tells whether there is another page. */
+  readonly limit: number;
+}
+
+/** From so many stretches on, the first row of each is read before any is read further. */
+const HEADS_FROM = 4;
+
+/** Fields that the index issue_modified carries: conditions on them cost no visit to the row. */
+const COVERED = new Set([
+  'open',
+  'archived',
+  'created',
+  'modified',
+  'status',
+  'priority',
+  'severity',
+  'type',
+  'assignee',
+  'reporter',
+  'component',
+  'access_limit',
+]);
+
+/**
+ * Writes the statement of a page. There are three shapes, each of which reads an index in its
+ * order and stops when the page is full, whatever the values are:
+ *
+ * - a walk over all issues in the order asked for;
+ * - stretches of a driver's index, merged, for `-modified`;
+ * - a set: all candidates of a driver that is known to be short, then sorted.
+ */
+export class PageWriter {
+  readonly #request: PageRequest;
+  readonly #scope: ConditionScope;
+
+  constructor(request: PageRequest, scope: ConditionScope) {
+    this.#request = request;
+    this.#scope = scope;
+  }
+
+  /** The statement of a plan. */
+  write(plan: Plan): string {
+    switch (plan.kind) {
+      case 'walk':
+        return this.#writeWalk();
+      case 'stretches':
+        return this.#writeStretches(plan.driver);
+      case 'set':
+        return this.#writeSorted(this.#writeDriverIds(plan.driver));
+      case 'text':
+        return this.#writeSorted(this.#writeTextIds(plan.lead));
+    }
+  }
+
+  /** How many issues there are, up to the limit, as `count`. */
+  writeCount(plan: Plan): string {
+    const { statement } = this.#scope;
+    const limit = statement.bind(this.#request.limit, 'int8');
+    let from = 'issue i';
+    if (plan.kind === 'set' || plan.kind === 'stretches') {
+      from = `(select distinct s.id from (${this.#writeDriverIds(plan.driver)}) s) c join issue i on i.id = c.id`;
+    } else if (plan.kind === 'text') {
+      from = `(select distinct s.id from (${this.#writeTextIds(plan.lead)}) s) c join issue i on i.id = c.id`;
+    }
+    return `select count(*)::int4 as count from (select 1 from ${from} where ${this.#join(this.#writeConditions())} limit ${limit}) x`;
+  }
+
+  /** All issues, in the order's own index. */
+  #writeWalk(): string {
+    const { order } = this.#request;
+    if (!order.isNewestFirst) {
+      return this.#select(`from issue i where ${this.#join([...this.#writeConditions(), this.#writeAfter()])}`);
+    }
+    const { covered, rest } = this.#splitConditions();
+    const index = `select i.id, i.modified from issue i where ${this.#join([...covered, this.#writeAfter()])}`;
+    return this.#select(
+      `from (${index} order by i.modified desc, i.id desc offset 0) c join issue i on i.id = c.id where ${this.#join(rest)}`,
+      'c.modified desc, c.id desc',
+    );
+  }
+
+  /** A driver's stretches, each newest first, merged. */
+  #writeStretches(driver: Driver): string {
+    const { statement } = this.#scope;
+    const limit = statement.bind(this.#request.limit, 'int8');
+    const conditions = this.#writeCandidateConditions();
+    const candidates = (value: string, count: string): string =>
+      `select c.modified, c.id from ${driver.from} join issue i on i.id = c.id where ${this.#join([driver.writeEquals(value), ...conditions])} order by c.modified desc, c.id desc limit ${count}`;
+    if (driver.width === 1) {
+      const value = statement.bind(driver.values[0], driver.valueType);
+      return this.#selectIds(`select s.id from (${candidates(value, limit)}) s`);
+    }
+    const values = `unnest(${statement.bind(driver.values, `${driver.valueType}[]`)}) as v (value)`;
+    if (driver.width < HEADS_FROM) {
+      return this.#selectIds(
+        `select distinct s.id from ${values} cross join lateral (${candidates('v.value', limit)}) s`,
+      );
+    }
+    const heads = `select v.value, s.modified, s.id from ${values} cross join lateral (${candidates('v.value', '1')}) s order by s.modified desc, s.id desc limit ${limit}`;
+    return this.#selectIds(
+      `with heads as materialized (${heads}) select distinct s.id from heads v cross join lateral (${candidates('v.value', limit)}) s`,
+    );
+  }
+
+  /** Rows of a table expression `f` with `id` and `score`, best first. */
+  writeScored(from: string, after: { readonly score: number; readonly id: string } | undefined): string {
+    const { statement } = this.#scope;
+    const behind = after
+      ? `(f.score, i.id) < (${statement.bind(after.score, 'int4')}, ${statement.bind(after.id, 'int8')})`
+      : '';
+    const where = this.#join([...this.#writeConditions(), behind]);
+    return `select ${this.#writeColumns()}, f.score from ${from} f join issue i on i.id = f.id where ${where} order by f.score desc, i.id desc limit ${statement.bind(this.#request.limit, 'int8')}`;
+  }
+
+  #writeDriverIds(driver: Driver): string {
+    return `select c.id from ${driver.from} where ${driver.writeAny(this.#scope.statement)}`;
+  }
+
+  #writeTextIds(lead: TextLead): string {
+    return `select d.issue_id as id from doc d where ${lead.write(this.#scope)}`;
+  }
+
+  #writeSorted(query: string): string {
+    const where = this.#join([...this.#writeConditions(), this.#writeAfter()]);
+    // The fence keeps the planner from walking an index in order and looking every row up in the set.
+    return this.#select(`from (select i.* from issue i where i.id = any(array(${query})) and ${where} offset 0) i`);
+  }
+
+  /** Ids of at least the page's rows, found in order; the rows are fetched and ordered. */
+  #selectIds(query: string): string {
+    return this.#select(`from (select i.* from issue i where i.id = any(array(${query})) offset 0) i`);
+  }
+
+  #select(from: string, order = this.#request.order.write()): string {
+    const { statement } = this.#scope;
+    return `select ${this.#writeColumns()}, ${this.#request.order.writeKeys()} ${from} order by ${order} limit ${statement.bind(this.#request.limit, 'int8')}`;
+  }
+
+  #writeColumns(): string {
+    const { statement, visibility } = this.#scope;
+    const starred =
+      visibility.user === ''
+        ? 'false'
+        : `exists (select 1 from star s where s.user_id = ${statement.bind(visibility.user, 'text')} and s.issue_id = i.id)`;
+    return `${ISSUE_COLUMNS}, ${starred} as starred`;
+  }
+
+  #writeAfter(): string {
+    const { after, order } = this.#request;
+    return after === undefined ? '' : order.writeAfter(after, this.#scope.statement);
+  }
+
+  #writeConditions(): string[] {
+    const { covered, rest } = this.#splitConditions();
+    return [...covered, ...rest];
+  }
+
+  #splitConditions(): { covered: string[]; rest: string[] } {
+    const { statement, visibility } = this.#scope;
+    const covered = [this.#request.liveOnly ? 'not i.archived' : ''];
+    const rest: string[] = [];
+    const visible = writeVisible(visibility, 'i', statement);
+    if (visibility.named.length > 0) rest.push(visible);
+    else covered.push(visible);
+    for (const conjunct of listConjuncts(this.#request.filter)) {
+      if (conjunct === this.#request.met) continue;
+      (isCovered(conjunct) ? covered : rest).push(writeFilter(conjunct, this.#scope));
+    }
+    return { covered, rest };
+  }
+
+  /** The same, for candidates `c` of a stretch: what their index carries is checked there first. */
+  #writeCandidateConditions(): string[] {
+    const { statement, visibility } = this.#scope;
+    const after = this.#writeAfter().replaceAll('i.modified', 'c.modified').replaceAll('i.id', 'c.id');
+    const early = [after, this.#request.liveOnly ? 'not c.archived' : ''];
+    if (!visibility.everything) early.push(`c.acl + 0 = any(${statement.bind(listSeenClasses(visibility), 'int4[]')})`);
+    if (listConjuncts(this.#request.filter).some(isOpenTerm)) early.push('c.is_open');
+    return [...early, ...this.#writeConditions()];
+  }
+
+  #join(conditions: readonly string[]): string {
+    return conditions.filter((condition) => condition !== '').join(' and ') || 'true';
+  }
+}
+
+function isCovered(filter: Filter): boolean {
+  const node = filter.node;
+  if (node?.$case === 'not') return isCovered(node.value);
+  if (node?.$case === 'and' || node?.$case === 'or') return node.value.operands.every(isCovered);
+  return node?.$case === 'term' && COVERED.has(node.value.field);
+}
+
+function isOpenTerm({ node }: Filter): boolean {
+  return (
+    node?.$case === 'term' &&
+    node.value.field === 'open' &&
+    node.value.values.length === 1 &&
+    node.value.values[0]!.kind?.$case === 'flag' &&
+    node.value.values[0]!.kind.value
+  );
+}

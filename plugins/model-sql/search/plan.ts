@@ -1,0 +1,109 @@
+import { CompiledQuery, type Kysely } from 'kysely';
+import type { ModelTables } from '../schema/tables.ts';
+import type { ConditionScope } from './condition.ts';
+import { buildClassDriver, type Driver, listDrivers } from './driver.ts';
+import type { PageRequest } from './page.ts';
+import { Statement } from './statement.ts';
+import { findTextLead, type TextLead } from './text-search.ts';
+import { listSeenClasses, type Visibility } from './visibility.ts';
+
+/** Where a page comes from: see PageWriter. */
+export type Plan =
+  | { readonly kind: 'walk' }
+  | { readonly kind: 'stretches'; readonly driver: Driver }
+  | { readonly kind: 'set'; readonly driver: Driver }
+  | { readonly kind: 'text'; readonly lead: TextLead };
+
+/** A driver with at most so many candidates is read whole and sorted. */
+const SHORT = 2_000;
+/** The same, when there is no index in the order that is asked for to read instead. */
+const SHORT_UNORDERED = 10_000;
+/** Drivers of this rank and below name single issues: always short, never counted. */
+const SELDOM_RANK = 1;
+/** Text found in fewer than so many texts of the newest buckets is looked up as a set. */
+const RARE_TEXT = 100;
+const RARE_BUCKETS = 8;
+/** Whoever sees less than this share of the newest issues starts from the classes seen. */
+const SMALL_SHARE = 0.1;
+const SHARE_SAMPLE = 200;
+/** How long a share counts, in milliseconds. */
+const SHARE_MILLIS = 60_000;
+
+/** Chooses where a page starts, so that its cost follows its length and not the number of issues. */
+export async function choosePlan(
+  request: Pick<PageRequest, 'filter' | 'order'>,
+  scope: ConditionScope,
+  db: Kysely<ModelTables>,
+): Promise<Plan> {
+  const drivers = listDrivers(request.filter, scope);
+  const seldom = drivers.find((driver) => driver.rank <= SELDOM_RANK);
+  if (seldom) return { kind: 'set', driver: seldom };
+
+  const lead = findTextLead(request.filter);
+  if (lead && (await isRare(lead, scope, db))) return { kind: 'text', lead };
+
+  const newestFirst = request.order.isNewestFirst;
+  const ordered = drivers.filter((driver) => driver.newestFirst);
+  if (newestFirst && drivers.length === 1 && ordered.length === 1) return { kind: 'stretches', driver: ordered[0]! };
+  if (drivers.length > 0) {
+    const most = newestFirst ? SHORT : SHORT_UNORDERED;
+    const shortest = await findShortest(drivers, most, db);
+    if (shortest.count <= most) return { kind: 'set', driver: shortest.driver };
+    // All are long. Those on the walk's own columns are met as quickly on the way.
+    const selective = ordered.find((driver) => !driver.covered);
+    if (newestFirst && selective) return { kind: 'stretches', driver: selective };
+  }
+  if (newestFirst && (await seesLittle(scope.visibility, db))) {
+    return { kind: 'stretches', driver: buildClassDriver(listSeenClasses(scope.visibility)) };
+  }
+  return { kind: 'walk' };
+}
+
+async function findShortest(
+  drivers: readonly Driver[],
+  most: number,
+  db: Kysely<ModelTables>,
+): Promise<{ driver: Driver; count: number }> {
+  const statement = new Statement();
+  const limit = statement.bind(most + 1, 'int8');
+  const counts = drivers.map(
+    (driver, index) =>
+      `(select count(*)::int4 from (select 1 from ${driver.from} where ${driver.writeAny(statement)} limit ${limit}) x) as count${index}`,
+  );
+  const [row] = await run<Record<string, number>>(db, `select ${counts.join(', ')}`, statement);
+  let best = 0;
+  for (let index = 1; index < drivers.length; index += 1) {
+    if (row![`count${index}`]! < row![`count${best}`]!) best = index;
+  }
+  return { driver: drivers[best]!, count: row![`count${best}`]! };
+}
+
+async function isRare(lead: TextLead, scope: ConditionScope, db: Kysely<ModelTables>): Promise<boolean> {
+  const statement = new Statement();
+  const where = lead.write({ ...scope, statement });
+  const newest = `(select (i.id >> ${scope.bucketBits}) from issue i order by i.id desc limit 1)`;
+  const text = `select count(*)::int4 as count from (select 1 from doc d where d.bucket > ${newest} - ${RARE_BUCKETS} and ${where} limit ${statement.bind(RARE_TEXT, 'int8')}) x`;
+  const [row] = await run<{ count: number }>(db, text, statement);
+  return row!.count < RARE_TEXT;
+}
+
+const shares = new WeakMap<Visibility, { little: boolean; until: number }>();
+
+async function seesLittle(visibility: Visibility, db: Kysely<ModelTables>): Promise<boolean> {
+  if (visibility.everything) return false;
+  const known = shares.get(visibility);
+  if (known && known.until > performance.now()) return known.little;
+  const statement = new Statement();
+  const classes = statement.bind(listSeenClasses(visibility), 'int4[]');
+  const text = `select count(*)::int4 as total, (count(*) filter (where x.acl = any(${classes})))::int4 as seen from (select i.acl from issue i order by i.modified desc, i.id desc limit ${statement.bind(SHARE_SAMPLE, 'int8')}) x`;
+  const [row] = await run<{ total: number; seen: number }>(db, text, statement);
+  const little = row!.seen < row!.total * SMALL_SHARE;
+  shares.set(visibility, { little, until: performance.now() + SHARE_MILLIS });
+  return little;
+}
+
+/** Runs a written statement; @bugless/sql prepares it under its text. */
+export async function run<Row>(db: Kysely<ModelTables>, text: string, statement: Statement): Promise<Row[]> {
+  const { rows } = await db.executeQuery<Row>(CompiledQuery.raw(text, [...statement.parameters]));
+  return rows;
+}

@@ -1,0 +1,60 @@
+import { tokenize } from '@bugless/kit/domain';
+import type { FilterTerm, FilterText } from '@bugless/kit/service';
+import { FilterOperator } from '@bugless/kit/service';
+import type { ConditionScope } from './condition.ts';
+
+/** Which texts of an issue a field means, by their sequence in doc: 0 the title, 1 the description, more are comments. */
+export const TEXT_SEQUENCES: Readonly<Record<string, string>> = {
+  text: '',
+  title: ' and d.sequence = 0',
+  description: ' and d.sequence = 1',
+  comment: ' and d.sequence >= 2',
+};
+
+/** A condition on a field of text: one text of the issue that the caller may read has the words. */
+export function writeText(term: FilterTerm, scope: ConditionScope): string {
+  const sequence = TEXT_SEQUENCES[term.field] ?? '';
+  const read = writeReadable(scope);
+  if (term.operator === FilterOperator.PRESENT) {
+    return `exists (select 1 from doc d where d.issue_id = i.id${sequence}${read})`;
+  }
+  const matches = term.values.flatMap((value) =>
+    value.kind?.$case === 'text' ? [writeMatch(value.kind.value, scope)] : [],
+  );
+  const has = matches.length === 0 ? 'false' : `(${matches.join(' or ')})`;
+  return `exists (select 1 from doc d where d.issue_id = i.id${sequence} and ${has}${read})`;
+}
+
+/** Restricted comments exist only for those who may edit; empty where the caller reads all. */
+export function writeReadable({ statement, visibility }: ConditionScope): string {
+  if (visibility.everything) return '';
+  return ` and (not d.restricted or d.acl + 0 = any(${statement.bind(visibility.restricted, 'int4[]')}))`;
+}
+
+/** The condition that the text in the row `d` of doc has the words. Text without any word matches nothing. */
+export function writeMatch(text: FilterText, scope: ConditionScope): string {
+  const words = tokenize(text.text);
+  if (words.length === 0) return 'false';
+  if (scope.textSearch === 'tsvector') {
+    return `d.words @@ ${scope.statement.bind(writeWordQuery(words, text), 'tsquery')}`;
+  }
+  // Distinct words without places: a phrase is all its words, a prefix is looked for among them.
+  const whole = text.prefix ? words.slice(0, -1) : words;
+  const parts = whole.length === 0 ? [] : [`d.words @> ${scope.statement.bind(whole, 'text[]')}`];
+  if (text.prefix) {
+    const prefix = scope.statement.bind(`${escapeLike(words.at(-1)!)}%`, 'text');
+    parts.push(`exists (select 1 from unnest(d.words) as w (word) where w.word like ${prefix})`);
+  }
+  return parts.join(' and ');
+}
+
+/** A tsquery: every word quoted, so that none is read as an operator. */
+function writeWordQuery(words: readonly string[], { phrase, prefix }: FilterText): string {
+  const quoted = words.map((word) => `'${word.replace(/['\\]/g, '$&$&')}'`);
+  if (prefix) quoted[quoted.length - 1] += ':*';
+  return quoted.join(phrase ? ' <-> ' : ' & ');
+}
+
+function escapeLike(text: string): string {
+  return text.replace(/[\\%_]/g, '\\$&');
+}
