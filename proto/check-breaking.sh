@@ -9,12 +9,12 @@ if ! git rev-parse --git-dir >/dev/null 2>&1; then
 fi
 base=HEAD
 [ -n "$(git status --porcelain -- proto)" ] || base=HEAD~1
-if ! git cat-file -e "$base:buf.yaml" 2>/dev/null; then
+if ! git cat-file -e "$base:proto/buf.yaml" 2>/dev/null; then
   echo "contracts: skipped, $base holds no contracts to compare with"
   exit 0
 fi
 mkdir -p .build
-git archive --format=tar "$base" buf.yaml proto | (rm -rf .build/contracts && mkdir -p .build/contracts && tar -x -C .build/contracts)
-node_modules/.bin/buf breaking --against .build/contracts
+git archive --format=tar "$base" proto | (rm -rf .build/contracts && mkdir -p .build/contracts && tar -x -C .build/contracts)
+node_modules/.bin/buf breaking proto --against .build/contracts/proto
 rm -rf .build/contracts
 echo "contracts: compatible with $base"
