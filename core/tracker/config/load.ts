@@ -56,7 +56,6 @@ export function loadConfig(source: ConfigSource): Config {
   const dataDir = environment.BUGLESS_DATA_DIR
     ? resolve(source.directory, environment.BUGLESS_DATA_DIR)
     : resolve(base, file.dataDir ?? './data');
-  const authenticators = file.authenticators ?? [{}];
   return {
     file: path,
     http: {
@@ -76,10 +75,11 @@ export function loadConfig(source: ConfigSource): Config {
     dataDir,
     log: { level: file.log?.level ?? 'info', requests: file.log?.requests ?? true },
     model: fillPlugin('model', file.model ?? {}, DEFAULT_MODEL),
-    authenticators: authenticators.map((section, index) =>
+    authenticators: (file.authenticators ?? [{}]).map((section, index) =>
       fillPlugin(`authenticators[${index}]`, section, DEFAULT_AUTHENTICATOR),
     ),
     adminPassword: adminPassword || undefined,
+    locate: (path) => document?.locate(path),
   };
 }
 
@@ -99,8 +99,8 @@ function readDocument(path: string, shown: string): ConfigDocument {
 function expand(document: ConfigDocument, environment: ConfigSource['environment'], problems: string[]): unknown {
   const walk = (value: unknown, path: (string | number)[]): unknown => {
     if (typeof value === 'string') {
-      return value.replace(/(\$?)\$\{([^}]*)\}/g, (whole, escape: string, name: string) => {
-        if (escape !== '') return whole.slice(1);
+      return value.replace(/(\$?)\$\{([^}]*)\}/g, (whole, mark: string, name: string) => {
+        if (mark !== '') return whole.slice(1);
         const found = environment[name];
         if (found !== undefined) return found;
         problems.push(`${document.locate(path)}: ${formatPath(path)}: the environment variable ${name} is not set`);
@@ -189,9 +189,6 @@ function checkPlugins(document: ConfigDocument, file: ConfigFile): string[] {
     if (section.tls !== undefined && !tcp) tell('tls', 'only goes with a transport host:port; remove it');
     if (section.plaintext && !tcp) tell('plaintext', 'only goes with a transport host:port; remove it');
     if (section.plaintext && section.tls !== undefined) tell('plaintext', 'contradicts tls; keep one of them');
-    if (section.config !== undefined && remote) {
-      tell('config', `goes to the process that serves the plugin at ${transport}, not here; remove it`);
-    }
     if (section.plaintext && tcp && !/^(localhost|127\.\d+\.\d+\.\d+|\[::1\]):\d+$/.test(transport)) {
       tell('plaintext', `only allowed on loopback, and ${transport} is not; use tls`);
     }

@@ -183,4 +183,6 @@ export interface Config {
   readonly authenticators: readonly PluginSettings[];
   /** BUGLESS_ADMIN_PASSWORD; never logged. */
   readonly adminPassword: string | undefined;
+  /** Where in the file a key stands (`['model', 'config', 'url']` → `bugless.yaml:7`); undefined without a file. */
+  readonly locate: (path: readonly (string | number)[]) => string | undefined;
 }

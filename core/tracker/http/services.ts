@@ -17,6 +17,8 @@ export interface Services {
   readonly version: string;
   /** Address that people use, without a trailing slash. Known for sure once the server listens. */
   getPublicUrl(): string;
+  /** Aborts once stopping began: streams end. */
+  readonly stopSignal: AbortSignal;
   /** True once stopping began: readiness turns red. */
   isStopping(): boolean;
   /** Milliseconds since the epoch. */

@@ -4,7 +4,6 @@ import type {
   CallContext,
   LoginMethod,
   Principal,
-  ServiceError,
   Session,
   User,
 } from '@bugless/kit/service';
@@ -94,10 +93,4 @@ export interface Directory {
   resolveUsernames(usernames: Iterable<string>): Promise<ReadonlyMap<string, User>>;
   /** For pickers: users whose username or display name begins with a text; at most 20. */
   findUsers(prefix: string, count: number, context: CallContext): Promise<User[]>;
-}
-
-/** Whether an error says "this credential is not mine", so that the next authenticator may be asked. */
-export function isRefusal(error: unknown): error is ServiceError {
-  const reason = (error as ServiceError | undefined)?.reason;
-  return reason === 'BAD_CREDENTIALS' || reason === 'SESSION_EXPIRED' || reason === 'CAPABILITY_ABSENT';
 }
