@@ -244,29 +244,25 @@ export function parseCustomName(name: string): string | undefined {
   return found?.[1];
 }
 
-/** The row that a custom field would have in the table. */
+const CUSTOM_KINDS: Readonly<Partial<Record<CustomFieldKind, FieldKind>>> = {
+  [CustomFieldKind.NUMBER]: 'number',
+  [CustomFieldKind.DATE]: 'time',
+  [CustomFieldKind.USER]: 'user',
+  [CustomFieldKind.ISSUE]: 'issue',
+};
+
+/** The row that a custom field would have in the table. Texts and options are searched as labels are: whole. */
 export function createCustomField(name: string, kind: CustomFieldKind): IssueField {
-  const kinds: Partial<Record<CustomFieldKind, FieldKind>> = {
-    [CustomFieldKind.NUMBER]: 'number',
-    [CustomFieldKind.DATE]: 'time',
-    [CustomFieldKind.USER]: 'user',
-    [CustomFieldKind.ENUM]: 'labels',
-    [CustomFieldKind.MULTI_ENUM]: 'labels',
-    [CustomFieldKind.ISSUE]: 'issue',
-  };
-  const own = kinds[kind] ?? 'text';
-  const operators = {
-    number: [HAS, EQUALS, ...COMPARE, PRESENT],
-    time: [HAS, PRESENT],
-  } as Partial<Record<FieldKind, FilterOperator[]>>;
+  const own = CUSTOM_KINDS[kind] ?? 'labels';
+  const operators = own === 'number' ? [HAS, ...COMPARE, PRESENT] : [HAS, PRESENT];
   return {
-    ...row(`${CUSTOM_PREFIX}${name}`, name, own, {
-      ...changeable,
-      operators: operators[own] ?? [HAS, EQUALS, PRESENT],
-    }),
+    ...row(`${CUSTOM_PREFIX}${name}`, name, own, { ...changeable, operators }),
     collection: kind === CustomFieldKind.MULTI_ENUM,
   };
 }
+
+/** Comparisons that a Filter may make on a custom field of any kind. */
+export const CUSTOM_OPERATORS: readonly FilterOperator[] = [HAS, ...COMPARE, PRESENT];
 
 /** Collections that UpdateIssue changes element by element (`add`, `remove`), with their property. */
 export const EDITABLE_COLLECTIONS = [

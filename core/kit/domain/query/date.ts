@@ -204,3 +204,11 @@ export function formatDayBefore(time: number, zone: string): string | undefined 
   const day = formatDayStart(time, zone);
   return day === undefined ? undefined : new Date(Date.parse(day) - 86_400_000).toISOString().slice(0, 10);
 }
+
+/** The days of a zone's calendar that a span touches, as the same days of UTC: for dates that have no zone. */
+export function toLocalDays(span: DateSpan, zone: string): DateSpan {
+  const day = 86_400_000;
+  const first = Math.floor(readClock(span.start, zone) / day) * day;
+  const last = Math.floor(readClock(Math.max(span.end - 1, span.start), zone) / day) * day;
+  return { ...span, start: first, end: last + day };
+}

@@ -34,7 +34,6 @@ const IS_WORDS = ['open', 'closed', 'blocked', 'starred', 'archived'];
 const ORDER_WORDS = ['orderby', 'sort'];
 const SPECIAL_WORDS = ['has', 'is', ...ORDER_WORDS];
 const RANGE_KINDS: readonly FieldKind[] = ['time', 'number', 'enum'];
-const PREFIX_KINDS: readonly FieldKind[] = ['text', 'labels'];
 const FIELD_WORDS = FIELDS.filter((field) => field.operators.length > 0).flatMap((field) => [
   formatFieldWord(field.name),
   ...field.aliases.filter((alias) => alias.length > 1),
@@ -64,6 +63,9 @@ class Parser {
     const nul = lexer.text.indexOf('\0');
     if (nul >= 0)
       throw new QueryError({ column: nul + 1, length: 1 }, 'a NUL character can not be searched for; remove it');
+    const half = lexer.text.search(/\p{Surrogate}/u);
+    if (half >= 0)
+      throw new QueryError({ column: half + 1, length: 1 }, 'half of a surrogate pair is no character; remove it');
     lexer.skipBlanks();
     const root = lexer.atEnd ? undefined : this.parseOr(0);
     if (!lexer.atEnd) throw this.fail(lexer.sees(')') ? 'this ) was never opened' : 'expected a term');
@@ -109,6 +111,9 @@ class Parser {
       const next = this.parseUnary(level);
       if (next !== undefined) operands.push(next);
       end = lexer.position;
+      if (!lexer.seesBlank() && !lexer.sees(')')) {
+        throw this.fail('expected a blank between terms; put the whole in quotes to search for it as it stands');
+      }
       lexer.skipBlanks();
     }
     return this.join('and', operands, { column: start + 1, length: end - start });
@@ -221,7 +226,7 @@ class Parser {
     const values = this.parseValues(field, `${head.name}${head.comparison}`);
     this.countTerm(start);
     const node: TermNode = { type: 'term', field, comparison: head.comparison, values, span: lexer.spanFrom(start) };
-    if (!'!='.includes(head.comparison) && head.comparison !== ':' && values.length > 1) {
+    if (/[<>]/.test(head.comparison) && values.length > 1) {
       throw new QueryError(values[1]!.span, `${head.comparison} takes one value`);
     }
     return node;
@@ -341,7 +346,7 @@ class Parser {
   private finishWord(word: string, quoted: boolean, field: string, start: number): WordValue {
     const { lexer } = this;
     const kind = getField(field)?.kind;
-    const takesPrefix = kind === undefined || PREFIX_KINDS.includes(kind);
+    const takesPrefix = kind === 'text';
     const mark = (char: string) => (quoted ? lexer.take(char) : word.length > 1 && word.endsWith(char));
     const prefix = takesPrefix && mark('*');
     const subtree = kind === 'component' && mark('+');
