@@ -1,15 +1,5 @@
 import pg from 'pg';
 
-/** Object identifiers of the types in pg_type that are read otherwise than by the driver's defaults. */
-const OID = {
-  int8: 20,
-  int8Array: 1016,
-  date: 1082,
-  dateArray: 1182,
-  timestamptz: 1184,
-  timestamptzArray: 1185,
-} as const;
-
 const TIMESTAMP = /^(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?\+00$/;
 
 /**
@@ -23,28 +13,27 @@ export function formatTimestamp(text: string): string {
   return parts ? `${parts[1]}T${parts[2]}.${(parts[3] ?? '').padEnd(3, '0')}Z` : text;
 }
 
-const keepText = (text: string): string => text;
-const parseTextArray = pg.types.getTypeParser(1009) as (text: string) => (string | null)[];
+type Parser = (text: string) => unknown;
 
-const PARSERS = new Map<number, (text: string) => unknown>([
-  [OID.int8, keepText],
-  [OID.int8Array, parseTextArray],
-  [OID.date, keepText],
-  [OID.dateArray, parseTextArray],
-  [OID.timestamptz, formatTimestamp],
-  [
-    OID.timestamptzArray,
-    (text) => parseTextArray(text).map((value) => (value === null ? null : formatTimestamp(value))),
-  ],
+const keepText: Parser = (text) => text;
+const parseTextArray = pg.types.getTypeParser(1009 as 25) as (text: string) => (string | null)[];
+const parseTimestampArray: Parser = (text) =>
+  parseTextArray(text).map((value) => (value === null ? null : formatTimestamp(value)));
+
+/** By object identifier in pg_type: what is read otherwise than by the driver's defaults. */
+const PARSERS = new Map<number, Parser>([
+  // int8, date, timestamp, interval
+  ...[20, 1082, 1114, 1186].map((oid): [number, Parser] => [oid, keepText]),
+  ...[1016, 1182, 1115, 1187].map((oid): [number, Parser] => [oid, parseTextArray]),
+  // timestamptz
+  [1184, formatTimestamp],
+  [1185, parseTimestampArray],
 ]);
 
-/** Asks the given types first only where PARSERS says nothing. */
-export function createTypes(base: pg.CustomTypesConfig | undefined): pg.CustomTypesConfig {
-  const fallback = base ?? pg.types;
-  return {
-    getTypeParser(oid: number, format?: 'text' | 'binary') {
-      const own = format === 'binary' ? undefined : PARSERS.get(oid);
-      return own ?? fallback.getTypeParser(oid, format as 'text');
-    },
-  } as pg.CustomTypesConfig;
+/** How values come from the server; a class, because the ORM merges plain objects. */
+export class ValueParsers {
+  getTypeParser(oid: number, format?: 'text' | 'binary'): Parser {
+    const own = format === 'binary' ? undefined : PARSERS.get(oid);
+    return own ?? (pg.types.getTypeParser(oid, format as 'text') as Parser);
+  }
 }

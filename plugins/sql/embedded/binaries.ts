@@ -108,7 +108,7 @@ function canRun(native: string, account: Account | undefined): boolean {
 /** A temporary folder is everybody's: only a copy that is ours, and that nobody else can write, is run. */
 function isTrusted(folder: string, owner: number): boolean {
   const status = lstatSync(folder, { throwIfNoEntry: false });
-  return status !== undefined && status.isDirectory() && status.uid === owner && (status.mode & 0o022) === 0;
+  return status?.isDirectory() === true && status.uid === owner && (status.mode & 0o022) === 0;
 }
 
 function copyBinaries(native: string, copy: string): void {

@@ -37,7 +37,7 @@ export interface EmbeddedServer {
   /** The same as a URL. */
   url(database: string): string;
   /** Creates a database if it is missing. The name: lower-case letters, digits, `_`. */
-  createDatabase(name: string, template?: string): Promise<void>;
+  createDatabase(name: string): Promise<void>;
   /** Called once if the server is given up: it could not be started again. Not called by `stop`. */
   onExit(listener: (reason: EmbeddedError) => void): void;
   /** Stops the server properly and frees the folder. May be called twice. */
@@ -150,8 +150,8 @@ async function start(
       return supervisor.process.pid as number;
     },
     url: (database) =>
-      `postgresql://${USER}@/${database}?host=${encodeURIComponent(connection.host)}&port=${connection.port}`,
-    createDatabase: (name, template) => createDatabase(connection, name, template),
+      `postgresql://${USER}@localhost/${database}?host=${encodeURIComponent(connection.host)}&port=${connection.port}`,
+    createDatabase: (name) => createDatabase(connection, name, options.disposable ?? false),
     onExit: (listener) => {
       exitListeners.push(listener);
     },
@@ -199,7 +199,8 @@ function checkVersion(folder: string, packageVersion: string): void {
   }
 }
 
-function listInitialArguments(disposable: boolean): string[] {
+/** How a folder is made: everything sorted and compared by code point, pages with checksums, no password on the guarded socket. */
+export function listInitialArguments(disposable: boolean): string[] {
   return [
     ...['--username', USER, '--auth', 'trust', '--encoding', 'UTF8', '--locale', 'C'],
     ...['--locale-provider', 'builtin', '--builtin-locale', 'C.UTF-8', '--data-checksums', '--no-instructions'],
@@ -295,15 +296,11 @@ function spawnSupervisor(config: SupervisorConfig): {
 async function createDatabase(
   connection: EmbeddedServer['connection'],
   name: string,
-  template = 'template0',
+  disposable: boolean,
 ): Promise<void> {
-  for (const each of [name, template]) {
-    if (!/^[a-z_][a-z0-9_]{0,62}$/.test(each)) {
-      throw new EmbeddedError(
-        'BAD_SETTING',
-        `${JSON.stringify(each)} cannot name a database: use up to 63 lower-case letters, digits and _`,
-      );
-    }
+  if (!/^[a-z_][a-z0-9_]{0,62}$/.test(name)) {
+    const form = 'up to 63 lower-case letters, digits and _';
+    throw new EmbeddedError('BAD_SETTING', `${JSON.stringify(name)} cannot name a database: use ${form}`);
   }
   const client = new pg.Client({ ...connection, database: 'postgres' });
   // A server that goes away meanwhile also rejects the query.
@@ -311,7 +308,9 @@ async function createDatabase(
   await client.connect();
   try {
     const { rowCount } = await client.query('select 1 from pg_database where datname = $1', [name]);
-    if (!rowCount) await client.query(`create database ${name} template ${template}`);
+    // Copying files needs checkpoints, which cost nothing where nothing is synced.
+    const strategy = disposable ? 'file_copy' : 'wal_log';
+    if (!rowCount) await client.query(`create database ${name} template template0 strategy ${strategy}`);
   } catch (error) {
     if ((error as { code?: string }).code !== '42P04') throw error;
   } finally {
