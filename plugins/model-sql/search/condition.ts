@@ -5,7 +5,7 @@ import { KEY_KIND } from '../schema/key-kind.ts';
 import { writeCustomField } from './custom-field-condition.ts';
 import { describeHistoryValue } from './history-value.ts';
 import type { Statement } from './statement.ts';
-import { writeText } from './text-condition.ts';
+import { writeReadable, writeText } from './text-condition.ts';
 import { type Visibility, writeVisible } from './visibility.ts';
 
 /** What conditions are written for. */
@@ -76,7 +76,8 @@ const WRITERS: Readonly<Record<string, Writer>> = {
   verified_in: writeKeys(KEY_KIND.VERIFIED_IN, 'i.verified_in', readFolded),
   commenter: (term, scope) => {
     const users = scope.statement.bind(readUsers(term), 'text[]');
-    return `(i.reporter || '' = any(${users}) or ${existsKey(KEY_KIND.COMMENTER, users)})`;
+    const describes = `exists (select 1 from issue_update u where u.issue_id = i.id and u.sequence = 1 and u.author = any(${users}) and u.comment <> ''${writeReadable('u', scope)})`;
+    return `(${describes} or ${existsKey(KEY_KIND.COMMENTER, users)})`;
   },
   parent: writeReference('i.parent'),
   duplicate_of: writeReference('i.duplicate_of'),
@@ -220,25 +221,41 @@ function writeTimes(column: string): Writer {
 }
 
 function writeHistory(term: HistoryTerm, scope: ConditionScope): string {
-  const { statement } = scope;
-  const parts = ['h.issue_id = i.id', `h.field = ${statement.bind(term.field, 'text')}`];
-  const values = (list: readonly FilterValue[]) => statement.bind(list.map(describeHistoryValue(term.field)), 'text[]');
-  if (term.from.length > 0) parts.push(`h.old_value = any(${values(term.from)})`);
-  if (term.to.length > 0) {
-    // A value that a field had may have been taken away only: then it stands on the left.
-    const to = values(term.to);
-    parts.push(
-      term.kind === HistoryKind.WAS
-        ? `(h.new_value = any(${to}) or h.old_value = any(${to}))`
-        : `h.new_value = any(${to})`,
-    );
+  const changed = `exists (select 1 from field_change h where h.issue_id = i.id and ${writeChange(term, 'h', scope.statement)})`;
+  if (term.kind !== HistoryKind.WAS || !term.to.map(describeHistoryValue(term.field)).includes('')) return changed;
+  // Empty now, and perhaps always: nothing in the history says so.
+  const present = { field: term.field, operator: FilterOperator.PRESENT, values: [] };
+  return `(${changed} or not ${writeTerm(present, scope)})`;
+}
+
+/** The condition that a row of field_change, under `alias`, is what a history term asks for. */
+export function writeChange(term: HistoryTerm, alias: string, statement: Statement): string {
+  const parts = [`${alias}.field = ${statement.bind(term.field, 'text')}`];
+  const any = (column: string, list: readonly FilterValue[]) => {
+    const values = statement.bind(list.map(describeHistoryValue(term.field)), 'text[]');
+    return `${alias}.${column} = any(${values})`;
+  };
+  if (term.kind === HistoryKind.WAS) {
+    // A value that was only taken away stands on the left. Before update 1 there was no issue, so no empty value.
+    parts.push(`(${any('new_value', term.to)} or (${any('old_value', term.to)} and ${alias}.sequence > 1))`);
+    return parts.join(' and ');
   }
-  if (term.by.length > 0) parts.push(`h.author = any(${statement.bind(term.by, 'text[]')})`);
-  if (term.time?.start !== undefined) parts.push(`h.created >= ${statement.bind(term.time.start, 'timestamptz')}`);
-  if (term.time?.end !== undefined) parts.push(`h.created < ${statement.bind(term.time.end, 'timestamptz')}`);
   // What an issue was filed with is no change.
-  if (term.kind === HistoryKind.CHANGED) parts.push('h.sequence > 1');
-  return `exists (select 1 from field_change h where ${parts.join(' and ')})`;
+  parts.push(`${alias}.sequence > 1`);
+  if (term.to.length > 0) parts.push(any('new_value', term.to));
+  if (term.from.length > 0 && term.to.length > 0) {
+    // Elements that a collection lost and got stand in rows of their own.
+    const from = statement.bind(term.from.map(describeHistoryValue(term.field)), 'text[]');
+    parts.push(
+      `exists (select 1 from field_change p where p.issue_id = ${alias}.issue_id and p.sequence = ${alias}.sequence and p.field = ${alias}.field and p.old_value = any(${from}))`,
+    );
+  } else if (term.from.length > 0) parts.push(any('old_value', term.from));
+  if (term.by.length > 0) parts.push(`${alias}.author = any(${statement.bind(term.by, 'text[]')})`);
+  if (term.time?.start !== undefined) {
+    parts.push(`${alias}.created >= ${statement.bind(term.time.start, 'timestamptz')}`);
+  }
+  if (term.time?.end !== undefined) parts.push(`${alias}.created < ${statement.bind(term.time.end, 'timestamptz')}`);
+  return parts.join(' and ');
 }
 
 /** The ids that a term names. */

@@ -1,16 +1,8 @@
-import { foldCase } from '@bugless/kit/domain';
 import type { FilterTerm } from '@bugless/kit/service';
 import { FilterOperator } from '@bugless/kit/service';
+import { formatCustomKey } from '../issue-row.ts';
 import { KEY_KIND } from '../schema/key-kind.ts';
 import { COMPARISONS, type ConditionScope } from './condition.ts';
-
-/** Keys are cut to so many characters, name included only once. */
-const MAX_KEY = 200;
-
-/** A custom field's key in issue_key. */
-export function writeCustomKey(name: string, value: string): string {
-  return `${name}=${[...foldCase(value)].slice(0, MAX_KEY).join('')}`;
-}
 
 /** A condition on a custom field: exact values by their key, numbers and dates by the value in the issue. */
 export function writeCustomField(name: string, term: FilterTerm, scope: ConditionScope): string {
@@ -24,15 +16,18 @@ export function writeCustomField(name: string, term: FilterTerm, scope: Conditio
   const first = `(${values} ->> 0)`;
   for (const { kind } of term.values) {
     const comparison = COMPARISONS[term.operator];
-    if (kind?.$case === 'text') keys.push(writeCustomKey(name, kind.value.text));
-    else if (kind?.$case === 'user') keys.push(writeCustomKey(name, kind.value));
-    else if (kind?.$case === 'reference') keys.push(writeCustomKey(name, kind.value.id));
+    if (kind?.$case === 'text') keys.push(formatCustomKey(name, kind.value.text));
+    else if (kind?.$case === 'user') keys.push(formatCustomKey(name, kind.value));
+    else if (kind?.$case === 'reference') keys.push(formatCustomKey(name, kind.value.id));
     else if (kind?.$case === 'number') {
       parts.push(`${first}::float8 ${comparison ?? '='} ${statement.bind(kind.value, 'float8')}`);
     } else if (kind?.$case === 'range') {
       const { min, max } = kind.value;
-      if (min !== undefined) parts.push(`${first}::float8 >= ${statement.bind(min, 'float8')}`);
-      if (max !== undefined) parts.push(`${first}::float8 <= ${statement.bind(max, 'float8')}`);
+      const span = [
+        min === undefined ? '' : `${first}::float8 >= ${statement.bind(min, 'float8')}`,
+        max === undefined ? '' : `${first}::float8 <= ${statement.bind(max, 'float8')}`,
+      ].filter((end) => end !== '');
+      parts.push(`(${span.join(' and ') || 'true'})`);
     } else if (kind?.$case === 'time') {
       // Dates are kept as YYYY-MM-DD, which compare as text.
       const { start, end } = kind.value;
@@ -50,6 +45,6 @@ export function writeCustomField(name: string, term: FilterTerm, scope: Conditio
     );
   }
   // CASE keeps casts away from issues that lack the field.
-  if (parts.length > 0) conditions.push(`(case when ${present} then ${parts.join(' and ')} else false end)`);
+  if (parts.length > 0) conditions.push(`(case when ${present} then ${parts.join(' or ')} else false end)`);
   return conditions.length === 0 ? 'false' : `(${conditions.join(' or ')})`;
 }

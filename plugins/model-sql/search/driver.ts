@@ -1,8 +1,9 @@
-import type { Filter, FilterTerm } from '@bugless/kit/service';
+import type { Filter, FilterTerm, HistoryTerm } from '@bugless/kit/service';
 import { FilterOperator } from '@bugless/kit/service';
+import { formatCustomKey } from '../issue-row.ts';
 import { KEY_KIND } from '../schema/key-kind.ts';
-import { type ConditionScope, readClasses, readFolded, readReferences, readUsers } from './condition.ts';
-import { writeCustomKey } from './custom-field-condition.ts';
+import { type ConditionScope, readClasses, readFolded, readReferences, readUsers, writeChange } from './condition.ts';
+import { describeHistoryValue } from './history-value.ts';
 import type { Statement } from './statement.ts';
 
 /**
@@ -41,6 +42,10 @@ export function listConjuncts(filter: Filter | undefined): Filter[] {
 export function listDrivers(filter: Filter | undefined, scope: ConditionScope): Driver[] {
   const drivers: (readonly [rank: number, driver: Driver])[] = [];
   for (const conjunct of listConjuncts(filter)) {
+    if (conjunct.node?.$case === 'history') {
+      const driver = buildHistoryDriver(conjunct, conjunct.node.value);
+      if (driver) drivers.push([driver.rank, driver]);
+    }
     if (conjunct.node?.$case !== 'term') continue;
     const term = conjunct.node.value;
     const source = SOURCES[term.field] ?? (term.field.startsWith('field.') ? CUSTOM_SOURCE : undefined);
@@ -114,9 +119,9 @@ const readNumbers = (term: FilterTerm): number[] =>
 const CUSTOM_SOURCE: Source = fromKey(5, KEY_KIND.CUSTOM_FIELD, (term) => {
   const name = term.field.slice('field.'.length);
   return term.values.flatMap(({ kind }) => {
-    if (kind?.$case === 'text') return [writeCustomKey(name, kind.value.text)];
-    if (kind?.$case === 'user') return [writeCustomKey(name, kind.value)];
-    if (kind?.$case === 'reference') return [writeCustomKey(name, kind.value.id)];
+    if (kind?.$case === 'text') return [formatCustomKey(name, kind.value.text)];
+    if (kind?.$case === 'user') return [formatCustomKey(name, kind.value)];
+    if (kind?.$case === 'reference') return [formatCustomKey(name, kind.value.id)];
     return [];
   });
 });
@@ -157,6 +162,24 @@ function buildDriver(filter: Filter, source: Source, values: readonly (string | 
     from: source.from,
     writeAny: (statement) => `${source.column} = any(${statement.bind(values, `${source.valueType}[]`)})`,
     writeEquals: (value) => `${source.column} = ${value}`,
+  };
+}
+
+/** The driver over changes; undefined when all issues may be meant: those whose field was always empty. */
+function buildHistoryDriver(filter: Filter, term: HistoryTerm): Driver | undefined {
+  const values = [...term.to, ...term.from].map(describeHistoryValue(term.field));
+  if (values.length === 0 || values.includes('')) return undefined;
+  return {
+    filter,
+    rank: 3,
+    covered: false,
+    width: values.length,
+    newestFirst: false,
+    from: '(select issue_id as id, * from field_change) c',
+    writeAny: (statement) => writeChange(term, 'c', statement),
+    writeEquals: () => 'false',
+    values,
+    valueType: 'text',
   };
 }
 

@@ -45,7 +45,7 @@ export async function searchIssues(
   context: CallContext,
 ): Promise<SearchIssuesResponse> {
   checkFilter(request.filter);
-  checkOrder(request.order);
+  checkOrder(request.order, request.filter);
   const pageSize = readPageSize(request.pageSize);
   const tree = await store.components.fresh();
   const sight = tree.look(context);

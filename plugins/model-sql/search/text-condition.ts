@@ -14,21 +14,23 @@ export const TEXT_SEQUENCES: Readonly<Record<string, string>> = {
 /** A condition on a field of text: one text of the issue that the caller may read has the words. */
 export function writeText(term: FilterTerm, scope: ConditionScope): string {
   const sequence = TEXT_SEQUENCES[term.field] ?? '';
-  const read = writeReadable(scope);
   if (term.operator === FilterOperator.PRESENT) {
-    return `exists (select 1 from doc d where d.issue_id = i.id${sequence}${read})`;
+    // A text may be there and have no word.
+    const which = sequence.replace('d.sequence', 'u.sequence');
+    return `exists (select 1 from issue_update u where u.issue_id = i.id${which} and u.comment <> ''${writeReadable('u', scope)})`;
   }
   const matches = term.values.flatMap((value) =>
     value.kind?.$case === 'text' ? [writeMatch(value.kind.value, scope)] : [],
   );
   const has = matches.length === 0 ? 'false' : `(${matches.join(' or ')})`;
-  return `exists (select 1 from doc d where d.issue_id = i.id${sequence} and ${has}${read})`;
+  return `exists (select 1 from doc d where d.issue_id = i.id${sequence} and ${has}${writeReadable('d', scope)})`;
 }
 
-/** Restricted comments exist only for those who may edit; empty where the caller reads all. */
-export function writeReadable({ statement, visibility }: ConditionScope): string {
-  if (visibility.everything) return '';
-  return ` and (not d.restricted or d.acl + 0 = any(${statement.bind(visibility.restricted, 'int4[]')}))`;
+/** Restricted comments exist only for those who may edit; empty where the caller reads all. `alias`: of doc, or of issue_update beside issue `i`. */
+export function writeReadable(alias: 'd' | 'u', { statement, visibility }: ConditionScope): string {
+  if (visibility.everything && visibility.restrictedToo) return '';
+  const acl = alias === 'd' ? 'd.acl' : 'i.acl';
+  return ` and (not ${alias}.restricted or ${acl} + 0 = any(${statement.bind(visibility.restricted, 'int4[]')}))`;
 }
 
 /** The condition that the text in the row `d` of doc has the words. Text without any word matches nothing. */

@@ -26,7 +26,7 @@ export function findTextLead(filter: Filter | undefined): TextLead | undefined {
   const { conjunct, field, text } = best;
   return {
     filter: conjunct,
-    write: (scope) => `${writeMatch(text, scope)}${TEXT_SEQUENCES[field]}${writeReadable(scope)}`,
+    write: (scope) => `${writeMatch(text, scope)}${TEXT_SEQUENCES[field]}${writeReadable('d', scope)}`,
   };
 }
 

@@ -17,6 +17,8 @@ export interface Visibility {
   readonly named: readonly number[];
   /** Classes in which restricted comments are read too. */
   readonly restricted: readonly number[];
+  /** These are all classes. */
+  readonly restrictedToo: boolean;
   /** Opaque user id; empty: anonymous. */
   readonly user: string;
 }
@@ -31,7 +33,8 @@ export function describeVisibility(sight: Sight, user: string): Visibility {
     const restricted = [...all, ...named].filter(
       (acl) => sight.getPermission(parseAcl(acl).component) >= Permission.EDIT,
     );
-    visibility = { everything, classes: all, named, restricted, user };
+    const restrictedToo = restricted.length === all.length + named.length;
+    visibility = { everything, classes: all, named, restricted, restrictedToo, user };
     kept.set(sight, visibility);
   }
   return visibility;
