@@ -36,9 +36,11 @@ export async function startTracker(config: Config, log: Logger): Promise<Tracker
     let publicUrl = config.http.publicUrl ?? `http://localhost:${config.http.port}`;
     const services = createServices(config, log, plugins, () => publicUrl, stopping.signal);
     server = await createServer(services);
+    // Before anybody can call: who answers is set up.
+    const code = await prepareSetup(config, services, log);
     const port = await listen(server, config);
     publicUrl = config.http.publicUrl ?? `http://localhost:${port}`;
-    const setupLink = await prepareSetup(config, services, log);
+    const setupLink = code === undefined ? undefined : `${publicUrl}/setup?code=${encodeURIComponent(code)}`;
     const running = server;
     let stopped: Promise<void> | undefined;
     return {
@@ -112,15 +114,12 @@ function explainListenError(error: NodeJS.ErrnoException, host: string, port: nu
   }
 }
 
-/** The first start: an administrator at once when a password is given, else a one-time link. */
+/** The first start: an administrator at once when a password is given, else the code of a one-time link. */
 async function prepareSetup(config: Config, services: Services, log: Logger): Promise<string | undefined> {
   const { identity, model } = services;
   const context = createSystemContext();
   if (!(await identity.isSetupNeeded(context))) return undefined;
-  if (config.adminPassword === undefined) {
-    const code = await identity.createSetupCode();
-    return `${services.getPublicUrl()}/setup?code=${encodeURIComponent(code)}`;
-  }
+  if (config.adminPassword === undefined) return identity.createSetupCode();
   await identity.createSetupCode(config.adminPassword);
   const admin = (await identity.directory.resolveUsernames(['admin'])).get('admin');
   await prepareFirstComponent(model, context, admin?.id ?? '');

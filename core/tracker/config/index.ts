@@ -3,4 +3,3 @@ export type { ConfigSource } from './load.ts';
 export { ENVIRONMENT_NAMES, loadConfig } from './load.ts';
 export type { Config, ConfigFile, PluginSettings } from './schema.ts';
 export { CONFIG_SCHEMA } from './schema.ts';
-export { suggest } from './suggestion.ts';

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { dirname, relative, resolve } from 'node:path';
+import { findNearest } from '@bugless/kit/domain';
 import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js';
 import { type ConfigDocument, parseConfigDocument } from './document.ts';
 import { ConfigError } from './error.ts';
 import { CONFIG_SCHEMA, type Config, type ConfigFile, type PluginSettings } from './schema.ts';
-import { suggest } from './suggestion.ts';
 
 /** Environment names that stand for keys of the file, and win over them. */
 export const ENVIRONMENT_NAMES = {
@@ -133,12 +133,17 @@ function describeError(document: ConfigDocument, error: ErrorObject): string {
   if (error.keyword === 'additionalProperties') {
     const key = String(params.additionalProperty);
     const keys = Object.keys((error.parentSchema as { properties?: object }).properties ?? {});
-    const near = suggest(key, keys);
+    const near = findNearest(key, keys);
     const hint = near === undefined ? `expected one of: ${keys.join(', ')}` : `did you mean "${near}"?`;
     return `${document.locate([...path, key])}: ${formatPath([...path, key])}: unknown key; ${hint}`;
   }
   const shown = path.length === 0 ? 'the file' : formatPath(path);
-  return `${document.locate(path)}: ${shown}: expected ${describeExpectation(error)}, got ${describeValue(error.data)}`;
+  return `${document.locate(path)}: ${shown}: expected ${describeExpectation(error)}, got ${describeValue(getWritten(document, path))}`;
+}
+
+/** The value as it stands in the file: what the environment put into it may be a secret. */
+function getWritten(document: ConfigDocument, path: readonly (string | number)[]): unknown {
+  return path.reduce((node, step) => (node as Record<string | number, unknown> | undefined)?.[step], document.value);
 }
 
 function describeExpectation(error: ErrorObject): string {

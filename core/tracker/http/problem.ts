@@ -1,3 +1,4 @@
+import { findNearest } from '@bugless/kit/domain';
 import { ERRORS, type ErrorReason, type FieldViolation, ServiceError } from '@bugless/kit/service';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 
@@ -45,12 +46,18 @@ interface ValidationIssue {
   readonly keyword: string;
   readonly params: Readonly<Record<string, unknown>>;
   readonly message?: string;
+  readonly parentSchema?: { readonly properties?: object };
 }
 
 function fromValidation(error: FastifyError): ServiceError {
   const where = (error as { validationContext?: string }).validationContext ?? 'body';
   const violations: FieldViolation[] = [];
-  for (const issue of (error.validation ?? []) as unknown as ValidationIssue[]) {
+  const issues = (error.validation ?? []) as unknown as ValidationIssue[];
+  // A misspelt field explains the one that is missing.
+  const unknownFirst = issues.toSorted(
+    (a, b) => Number(b.keyword === 'additionalProperties') - Number(a.keyword === 'additionalProperties'),
+  );
+  for (const issue of unknownFirst) {
     if (violations.length === 20) break;
     const violation = describeIssue(issue, where);
     if (!violations.some((other) => other.field === violation.field)) violations.push(violation);
@@ -75,7 +82,7 @@ function describeIssue(issue: ValidationIssue, where: string): FieldViolation {
   const below = (key: unknown) => (path === '' ? String(key) : `${path}.${key}`);
   switch (issue.keyword) {
     case 'additionalProperties':
-      return { field: below(issue.params.additionalProperty), description: 'unknown field' };
+      return { field: below(issue.params.additionalProperty), description: describeUnknown(issue) };
     case 'required':
       return { field: below(issue.params.missingProperty), description: 'is required' };
     case 'enum':
@@ -86,6 +93,11 @@ function describeIssue(issue: ValidationIssue, where: string): FieldViolation {
     default:
       return { field: path, description: issue.message ?? 'is not valid' };
   }
+}
+
+function describeUnknown({ params, parentSchema }: ValidationIssue): string {
+  const near = findNearest(String(params.additionalProperty), Object.keys(parentSchema?.properties ?? {}));
+  return near === undefined ? 'unknown field' : `unknown field; did you mean "${near}"?`;
 }
 
 /** The status, headers and body that a failure is answered with on the API. */

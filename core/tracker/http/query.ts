@@ -179,16 +179,17 @@ function createResolver(request: FastifyRequest, services: Services): QueryResol
       }
     },
 
-    async findComponent(reference) {
-      if (typeof reference === 'string' && /^[1-9]\d{0,18}$/.test(reference)) return reference;
-      const names = (typeof reference === 'string' ? reference.split('>') : [...reference]).map((name) => name.trim());
+    async findComponent(path) {
+      const names = path.map((name) => name.trim());
       const wanted = names.map((name) => name.toLowerCase()).join('>');
       for (let pageToken = ''; ; ) {
         const page = await model.listComponents(
           { name: names.at(-1) ?? '', includeArchived: true, pageSize: 500, pageToken },
           context,
         );
-        const exact = page.components.find(({ path }) => path.map((name) => name.toLowerCase()).join('>') === wanted);
+        const exact = page.components.find(
+          (component) => component.path.map((name) => name.toLowerCase()).join('>') === wanted,
+        );
         if (exact !== undefined) return exact.id;
         // One name alone may stand for a component anywhere in the tree.
         const below = page.components.filter(({ name }) => names.length === 1 && name.toLowerCase() === wanted);
@@ -199,7 +200,6 @@ function createResolver(request: FastifyRequest, services: Services): QueryResol
     },
 
     async findHotlist(name) {
-      if (/^[1-9]\d{0,18}$/.test(name)) return name;
       const { hotlists } = await model.listHotlists({ name, includeArchived: true, pageSize: 500 }, context);
       const same = hotlists.filter((hotlist) => hotlist.name.toLowerCase() === name.toLowerCase());
       return (same.find((hotlist) => hotlist.owner === user?.id) ?? same[0])?.id;

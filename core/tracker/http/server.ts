@@ -1,6 +1,6 @@
 import cookie from '@fastify/cookie';
 import { Ajv } from 'ajv';
-import Fastify, { type FastifyInstance } from 'fastify';
+import Fastify, { type FastifyInstance, LogController } from 'fastify';
 import { apiRoutes } from './api/index.ts';
 import { guard } from './guard.ts';
 import { healthRoutes } from './health.ts';
@@ -16,7 +16,9 @@ export async function createServer(services: Services): Promise<FastifyInstance>
   const trustProxy = typeof http.trustProxy === 'boolean' ? http.trustProxy : [...http.trustProxy];
   const app = Fastify({
     loggerInstance: services.log,
-    disableRequestLogging: true,
+    // One line per answer comes from request-log.ts, and every line names its request itself.
+    logController: new LogController({ disableRequestLogging: true }),
+    childLoggerFactory: (logger) => logger,
     trustProxy,
     genReqId: (request) => {
       const given = request.headers['x-request-id'];
@@ -35,8 +37,15 @@ export async function createServer(services: Services): Promise<FastifyInstance>
   });
 
   // Bodies are taken as they are; only what stands in an address is text that has to become a number.
-  const strict = new Ajv({ allErrors: true, removeAdditional: false, useDefaults: true, coerceTypes: false });
-  const lenient = new Ajv({ allErrors: true, removeAdditional: false, useDefaults: true, coerceTypes: 'array' });
+  const options = {
+    allErrors: true,
+    removeAdditional: false,
+    useDefaults: true,
+    strictTypes: false,
+    verbose: true,
+  } as const;
+  const strict = new Ajv({ ...options, coerceTypes: false });
+  const lenient = new Ajv({ ...options, coerceTypes: 'array' });
   for (const ajv of [strict, lenient]) ajv.addFormat('date-time', (text) => !Number.isNaN(Date.parse(text)));
   app.setValidatorCompiler(({ schema, httpPart }) =>
     (httpPart === 'body' ? strict : lenient).compile(schema as object),
