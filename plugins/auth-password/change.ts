@@ -24,7 +24,7 @@ import {
   UserState,
 } from '@bugless/kit/service';
 import type { Kysely } from 'kysely';
-import { badCredentials, comparePassword, type PasswordChecker } from './login.ts';
+import { badCredentials, comparePassword, type PasswordChecker, withdrawOnError } from './login.ts';
 
 type Setter = NonNullable<AuthStore['passwords']>;
 
@@ -47,7 +47,8 @@ export async function changePassword(
     .select(['user_id as user', 'hash', 'cost'])
     .where('user_id', '=', user.id)
     .executeTakeFirst();
-  if (!(await comparePassword(checker, request.oldPassword, stored, context)) || !stored) throw badCredentials();
+  const comparison = comparePassword(checker, request.oldPassword, stored, context);
+  if (!(await withdrawOnError(attempt, comparison)) || !stored) throw badCredentials();
   await attempt.succeed();
   const password = await setter.hash(request.newPassword, user.username, 'new_password', context);
   await writeStore(store, context, async (work) => {

@@ -3,6 +3,7 @@ import {
   beginTry,
   readPrincipal,
   type Tables,
+  type ThrottleTry,
   toTime,
   toUsernameKey,
   writeStore,
@@ -104,6 +105,16 @@ async function rehash(
   }
 }
 
+/** A comparison that never took place (the queue was full, the caller left) is no failed login. */
+export async function withdrawOnError<T>(attempt: ThrottleTry, comparison: Promise<T>): Promise<T> {
+  try {
+    return await comparison;
+  } catch (error) {
+    await attempt.withdraw();
+    throw error;
+  }
+}
+
 /** Answers AuthenticatePassword. */
 export async function authenticatePassword(
   store: AuthStore,
@@ -118,7 +129,7 @@ export async function authenticatePassword(
   const attempt = await beginTry(store, { username, address }, context);
   const stored = await readStored(store, username);
   const usable = stored && stored.state === UserState.ACTIVE ? stored : undefined;
-  const matches = await comparePassword(checker, password, usable, context);
+  const matches = await withdrawOnError(attempt, comparePassword(checker, password, usable, context));
   const principal = matches && usable ? await readPrincipal(store, usable.user, ['password']) : undefined;
   if (!principal || !usable) {
     await auditLogin(store, context, { kind: 'login_failed', user: stored?.user ?? '', address });

@@ -99,6 +99,7 @@ export async function listSessions(
     .where('expires', '>', toTime(now))
     .where('used', '>', toTime(now - store.settings.sessionIdleMillis))
     .orderBy('created', 'desc')
+    .orderBy('id', 'desc')
     .limit(MAX_SESSIONS)
     .execute();
   return { sessions: rows.map((row) => toSession(store, row)) };

@@ -12,18 +12,18 @@ export async function sweepStore(store: AuthStore): Promise<void> {
   const k = store.database.kysely<Tables>();
   const now = store.now();
   const { sessionIdleMillis, auditRetentionMillis } = store.settings;
-  await k.deleteFrom('auth_session').where('expires', '<', toTime(now)).execute();
+  await k.deleteFrom('auth_session').where('expires', '<=', toTime(now)).execute();
   await k
     .deleteFrom('auth_session')
-    .where('used', '<', toTime(now - sessionIdleMillis))
+    .where('used', '<=', toTime(now - sessionIdleMillis))
     .execute();
   await k
     .deleteFrom('auth_token')
     .where('expires', '<', toTime(now - EXPIRED_TOKEN_MILLIS))
     .execute();
-  await k.deleteFrom('auth_code').where('expires', '<', toTime(now)).execute();
-  await k.deleteFrom('auth_throttle').where('expires', '<', toTime(now)).execute();
-  await k.deleteFrom('auth_login_state').where('expires', '<', toTime(now)).execute();
+  await k.deleteFrom('auth_code').where('expires', '<=', toTime(now)).execute();
+  await k.deleteFrom('auth_throttle').where('expires', '<=', toTime(now)).execute();
+  await k.deleteFrom('auth_login_state').where('expires', '<=', toTime(now)).execute();
   await k
     .deleteFrom('auth_request')
     .where('created', '<', toTime(now - REQUEST_RETENTION_MILLIS))

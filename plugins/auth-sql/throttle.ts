@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { isIPv6 } from 'node:net';
 import { type CallContext, ServiceError } from '@bugless/kit/service';
 import { sql } from 'kysely';
-import { type AuthStore, toTime, writeStore } from './store.ts';
+import { type AuthStore, toTime, type Work, writeStore } from './store.ts';
 import { computeDelay, countTry, THROTTLE_RULES, type ThrottleRule, type ThrottleState } from './throttle-delay.ts';
 import { toUsernameKey } from './username.ts';
 
@@ -43,6 +43,8 @@ function toKeys(username: string, address: string): ThrottleKeys {
 export interface ThrottleTry {
   /** Takes the try back: it was right. From then on the address is known for the account. */
   succeed(): Promise<void>;
+  /** Takes the try back without an outcome: the password was never looked at. */
+  withdraw(): Promise<void>;
 }
 
 /** When a row may go: its failures are all forgotten and its delay is over. */
@@ -119,7 +121,25 @@ export async function beginTry(
       retryAfterMillis: counted.waitMillis,
     });
   }
-  return { succeed: () => forgiveTry(store, keys, counted.key, context) };
+  return {
+    succeed: () => forgiveTry(store, keys, counted.key, context),
+    withdraw: () => withdrawTry(store, keys, counted.key, context),
+  };
+}
+
+const uncount = (work: Work, counted: readonly string[]) =>
+  work.k
+    .updateTable('auth_throttle')
+    .set((expression) => ({ failures: expression('failures', '-', 1) }))
+    .where('key', 'in', counted)
+    .where('failures', '>', 0)
+    .execute();
+
+async function withdrawTry(store: AuthStore, keys: ThrottleKeys, counted: string, context: CallContext): Promise<void> {
+  // The caller may be gone already, which is why the try is withdrawn: its signal and deadline do not bind this.
+  const unbound = { ...context, signal: undefined, deadline: undefined };
+  const all = keys.address === undefined ? [counted] : [counted, keys.address];
+  await writeStore(store, unbound, (work) => uncount(work, all), { keepPrincipals: true });
 }
 
 async function forgiveTry(store: AuthStore, keys: ThrottleKeys, counted: string, context: CallContext): Promise<void> {
@@ -132,27 +152,14 @@ async function forgiveTry(store: AuthStore, keys: ThrottleKeys, counted: string,
         await work.k.deleteFrom('auth_throttle').where('key', '=', counted).execute();
         return;
       }
-      // A stranger's guesses stay counted: only what this address did is forgiven.
-      if (counted === keys.account) {
-        await work.k
-          .updateTable('auth_throttle')
-          .set((expression) => ({ failures: expression('failures', '-', 1) }))
-          .where('key', '=', counted)
-          .where('failures', '>', 0)
-          .execute();
-      }
       const values = { failures: 0, last: String(now), expires: toTime(now + KNOWN_MILLIS) };
       await work.k
         .insertInto('auth_throttle')
         .values({ key: keys.known, ...values })
         .onConflict((conflict) => conflict.column('key').doUpdateSet(values))
         .execute();
-      await work.k
-        .updateTable('auth_throttle')
-        .set((expression) => ({ failures: expression('failures', '-', 1) }))
-        .where('key', '=', keys.address!)
-        .where('failures', '>', 0)
-        .execute();
+      // What strangers guessed at the account stays counted: only this try is forgiven.
+      await uncount(work, counted === keys.account ? [counted, keys.address!] : [keys.address!]);
     },
     { keepPrincipals: true },
   );

@@ -143,6 +143,7 @@ export async function listTokens(
     .selectFrom('auth_token')
     .selectAll('auth_token')
     .orderBy('auth_token.created', 'desc')
+    .orderBy('auth_token.id', 'desc')
     .limit(MAX_TOKENS);
   if (request.user !== '') {
     const user = await readUser(k, request.user);

@@ -26,13 +26,13 @@ const USER_SQL = `u.id, u.version, u.kind, u.state, u.username, u.display_name, 
   array(select m.group_id from auth_group_member m where m.member = u.id) as groups,
   array(select p.group_id from auth_group_member m join auth_group_member p on p.member = m.group_id
     where m.member = u.id) as outer_groups`;
-const SESSION_SQL = `select ${USER_SQL}, s.id as credential, s.created as authenticated, s.used, s.expires, s.methods
+export const SESSION_SQL = `select ${USER_SQL}, s.id as credential, s.created as authenticated, s.used, s.expires, s.methods
   from auth_session s join auth_user u on u.id = s.user_id left join auth_user o on o.id = u.owner
   where s.hash = $1`;
-const TOKEN_SQL = `select ${USER_SQL}, t.id as credential, t.used, t.expires, t.scopes, t.components
+export const TOKEN_SQL = `select ${USER_SQL}, t.id as credential, t.used, t.expires, t.scopes, t.components
   from auth_token t join auth_user u on u.id = t.user_id left join auth_user o on o.id = u.owner
   where t.hash = $1`;
-const PRINCIPAL_SQL = `select ${USER_SQL} from auth_user u left join auth_user o on o.id = u.owner where u.id = $1`;
+export const PRINCIPAL_SQL = `select ${USER_SQL} from auth_user u left join auth_user o on o.id = u.owner where u.id = $1`;
 
 interface PrincipalRow extends UserRow {
   readonly owner_state: number | null;
