@@ -39,7 +39,7 @@ export const MAX_SOCKET_PATH = 107;
 
 /** Reads `unix:///absolute/path` or `host:port` (IPv6 in brackets). Throws an Error that says what is expected. */
 export function parseAddress(text: string): Address {
-  const unix = /^unix:(?:\/\/)?(\/.+)$/.exec(text);
+  const unix = /^unix:(?:\/\/)?(\/[^/].*)$/.exec(text);
   if (unix?.[1] !== undefined) {
     if (Buffer.byteLength(unix[1]) > MAX_SOCKET_PATH) {
       throw new Error(`the path in "${text}" is longer than the ${MAX_SOCKET_PATH} bytes that a unix socket allows`);

@@ -1,4 +1,5 @@
 import {
+  logVerbosity,
   Server,
   ServerCredentials,
   type ServerDuplexStream,
@@ -6,6 +7,7 @@ import {
   type ServerUnaryCall,
   type ServerWritableStream,
   type sendUnaryData,
+  setLogVerbosity,
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
 import type { CallContext } from '../../service/context.ts';
@@ -68,6 +70,9 @@ export interface RunningServer {
 }
 
 const DRAIN_LIMIT = 10_000;
+
+// What grpc-js would print by itself is told by the errors here; its own switch still works.
+if (process.env.GRPC_VERBOSITY === undefined) setLogVerbosity(logVerbosity.NONE);
 
 /**
  * Serves implementations over gRPC, with health and reflection. Rejects with an Error that says why it cannot
