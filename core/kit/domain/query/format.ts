@@ -7,7 +7,6 @@ import { formatDayBefore, formatDayStart } from './date.ts';
 
 /** Prints a query. Parsing the result gives the same tree (but for columns). */
 export function formatQuery(query: Query): string {
-  if (query.jump !== undefined) return query.jump;
   const parts = query.root === undefined ? [] : [formatNode(query.root)];
   if (query.order.length > 0) parts.push(formatOrder(query.order));
   return parts.join(' ');

@@ -193,6 +193,12 @@ class Parser {
     const quoted = lexer.takeQuoted();
     const word = quoted ?? lexer.takeTextWord();
     if (word === undefined) throw this.fail('expected a term');
+    if (quoted === undefined && /^(AND|OR|NOT)$/.test(word)) {
+      throw new QueryError(
+        lexer.spanFrom(start),
+        `expected a term before ${word}; to search for the word, put it in quotes`,
+      );
+    }
     this.countTerm(start);
     if (quoted === undefined && /^p[0-4]$/i.test(word)) {
       const value = this.makeWord(word, false, false, false, lexer.spanFrom(start));
