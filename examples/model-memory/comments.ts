@@ -118,7 +118,7 @@ function replaceComment(
   const { issue } = record;
   const description = before.sequence === 1 ? after.comment : issue.description;
   const next = { ...issue, description, version: String(BigInt(issue.version) + 1n), modified: environment.now() };
-  store.put(store.issues, issue.id, { ...record, issue: next, updates, versions });
+  store.putIssue({ ...record, issue: next, updates, versions });
   tellIssue(store, EventKind.COMMENT_EDITED, next, { ...after, author: context.user });
   return after;
 }

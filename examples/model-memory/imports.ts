@@ -115,7 +115,7 @@ function writeIssue(
     ...(given.verified === undefined ? {} : { verified: given.verified }),
   };
   checkLoops(store, issue, path);
-  store.put(store.issues, id, { issue, updates, versions: new Map(), fans: new Set<string>() });
+  store.putIssue({ issue, updates, versions: new Map(), fans: new Set<string>() });
   for (const link of pending) {
     const place = placeKey(source, link.key);
     store.put(store.pending, place, [...(store.pending.get(place) ?? []), { issue: id, field: link.field }]);

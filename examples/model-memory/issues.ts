@@ -54,7 +54,7 @@ export function createIssueMethods(environment: Environment) {
 
         const issue = { ...planned.issue, id: store.mintId() };
         const update = { ...planned.update, issue: issue.id, sequence: 1 };
-        store.put(store.issues, issue.id, { issue, updates: [update], versions: new Map(), fans: new Set<string>() });
+        store.putIssue({ issue, updates: [update], versions: new Map(), fans: new Set<string>() });
         tellIssue(store, EventKind.ISSUE_CREATED, issue, update);
         return { issue: showIssue(store, findIssue(store, issue.id, context), context) };
       });
@@ -148,7 +148,7 @@ export function appendUpdate(
   if (!planned.update) return undefined;
   const { issue } = planned;
   const update = { ...planned.update, issue: issue.id, sequence: record.updates.length + 1 };
-  store.put(store.issues, issue.id, { ...record, issue, updates: [...record.updates, update] });
+  store.putIssue({ ...record, issue, updates: [...record.updates, update] });
   tellIssue(store, EventKind.ISSUE_UPDATED, issue, update);
   return update;
 }

@@ -22,7 +22,7 @@ export function createPersonalMethods({ store }: Environment) {
       if (starred) fans.add(context.user);
       else fans.delete(context.user);
       // A star is no write to the issue: neither version nor history know of it.
-      store.transact(() => store.put(store.issues, issue, { ...record, fans }));
+      store.transact(() => store.putIssue({ ...record, fans }));
       return { stars: fans.size };
     },
 

@@ -1,4 +1,4 @@
-import { compareIds, decideHotlistPermission, isOpen, listIssuePermissions } from '@bugless/kit/domain';
+import { compareIds, decideHotlistPermission, listIssuePermissions } from '@bugless/kit/domain';
 import {
   type CallContext,
   type FieldChange,
@@ -8,7 +8,7 @@ import {
   type Update,
 } from '@bugless/kit/service';
 import { type SeenIssue, seeIssue } from './access.ts';
-import type { IssueRecord, Store } from './store.ts';
+import type { Store } from './store.ts';
 
 /** An issue as the caller sees it: without links to what it may not see, with what is its own. */
 export function showIssue(
@@ -27,24 +27,10 @@ export function showIssue(
     ...shown,
     description: first ? showUpdate(store, first, permission, context).comment : '',
     blockedBy: issue.blockedBy.filter(seen),
-    blocking: listBlocking(store, issue.id).filter(seen),
+    blocking: (store.blocking.get(issue.id) ?? []).filter(seen).sort(compareIds),
     hotlists: listHotlists(store, issue.id, context),
     permissions: listIssuePermissions(context, permission),
   };
-}
-
-/** Ids of the issues that one blocks. A database has an index for this. */
-export function listBlocking(store: Store, id: string): string[] {
-  const blocked = [...store.issues.values()].filter(({ issue }) => issue.blockedBy.includes(id));
-  return blocked.map(({ issue }) => issue.id).sort(compareIds);
-}
-
-/** Whether one of the issues that block it, as far as the caller sees them, is open. */
-export function isBlocked(store: Store, { issue }: IssueRecord, context: CallContext): boolean {
-  return issue.blockedBy.some((id) => {
-    const seen = seeIssue(store, id, context);
-    return seen !== undefined && isOpen(seen.record.issue.status);
-  });
 }
 
 /** Ids of the hotlists that hold an issue and that the caller may see. */

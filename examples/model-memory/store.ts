@@ -51,6 +51,8 @@ export interface PendingLink {
  */
 export class Store {
   readonly issues = new Map<string, IssueRecord>();
+  /** Ids of the issues that one blocks: the other end of blocked_by. */
+  readonly blocking = new Map<string, readonly string[]>();
   readonly components = new Map<string, Component>();
   readonly hotlists = new Map<string, Hotlist>();
   /** Entries by hotlist, in their order. */
@@ -77,6 +79,17 @@ export class Store {
     const before = map.get(key);
     this.#undo.push(() => setOrDelete(map, key, before));
     setOrDelete(map, key, value);
+  }
+
+  /** Puts an issue, and keeps the other ends of its blockers. */
+  putIssue(record: IssueRecord): void {
+    const { id, blockedBy } = record.issue;
+    const before = this.issues.get(id)?.issue.blockedBy ?? [];
+    this.put(this.issues, id, record);
+    for (const blocker of before.filter((each) => !blockedBy.includes(each)))
+      this.put(this.blocking, blocker, this.blocking.get(blocker)?.filter((each) => each !== id));
+    for (const blocker of blockedBy.filter((each) => !before.includes(each)))
+      this.put(this.blocking, blocker, [...(this.blocking.get(blocker) ?? []), id]);
   }
 
   /** All or nothing: what `write` put is taken back when it throws. Nothing else runs in between: it is synchronous. */

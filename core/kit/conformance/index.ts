@@ -1,4 +1,7 @@
 /** Suites that every Model and every Authenticator must pass, whatever runs them. See README.md. */
+
+export type { OpenedAuthenticator } from './authenticator/suite.ts';
+export { AUTHENTICATOR_CASES, runAuthenticatorConformance } from './authenticator/suite.ts';
 export type { CaseResult, ConformanceCase, Outcome, Reporter, RunOptions, RunSummary } from './case.ts';
 export { SkipCase } from './case.ts';
 export type { OpenedModel } from './model/suite.ts';

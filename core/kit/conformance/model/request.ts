@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { CallContext } from '../../service/index.ts';
+import { type CallContext, type Filter, FilterOperator } from '../../service/index.ts';
 import { expectError, repeat } from '../expectation.ts';
 import type { ModelCase, ModelWorld } from './world.ts';
 
@@ -223,7 +223,7 @@ export async function countIn(world: ModelWorld, component: string, context: Cal
 }
 
 /** A Filter for the issues of one component, or with `subtree` also those below it. */
-export function filterComponent(id: string, subtree = false) {
+export function filterComponent(id: string, subtree = false): Filter {
   const value = { kind: { $case: 'reference', value: { id, subtree } } } as const;
-  return { node: { $case: 'term', value: { field: 'component', operator: 1, values: [value] } } } as const;
+  return { node: { $case: 'term', value: { field: 'component', operator: FilterOperator.HAS, values: [value] } } };
 }

@@ -11,9 +11,11 @@ import { EVENT_CASES } from './events.ts';
 import { HISTORY_CASES } from './history.ts';
 import { HOTLIST_CASES } from './hotlists.ts';
 import { IMPORT_CASES } from './imports.ts';
+import { PAGE_CASES } from './pages.ts';
 import { PERSONAL_CASES } from './personal.ts';
 import { READ_CASES } from './read.ts';
 import { REQUEST_CASES } from './request.ts';
+import { SEARCH_CASES } from './search.ts';
 import { STATUS_CASES } from './status.ts';
 import { BATCH_CASES, UPDATE_CASES } from './update.ts';
 import { VALUE_CASES } from './values.ts';
@@ -31,6 +33,8 @@ export const MODEL_CASES: readonly ModelCase[] = [
   ...COMMENT_CASES,
   ...COMPONENT_CASES,
   ...ACCESS_CASES,
+  ...SEARCH_CASES,
+  ...PAGE_CASES,
   ...VALUE_CASES,
   ...CALL_CASES,
   ...HOTLIST_CASES,
