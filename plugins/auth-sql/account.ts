@@ -233,10 +233,14 @@ export async function createUser(
       return created!;
     },
     {
-      settle: async (k) => {
-        const done = await replay(k);
-        return done === undefined ? undefined : readUser(k, done);
-      },
+      // Without a request id nobody can tell whether a lost commit took place: it must not be repeated.
+      settle:
+        request.requestId === ''
+          ? undefined
+          : async (k) => {
+              const done = await replay(k);
+              return done === undefined ? undefined : readUser(k, done);
+            },
     },
   );
   return { user: toUser(row, context) };

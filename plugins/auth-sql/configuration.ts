@@ -74,6 +74,9 @@ export async function openAuthDatabase(
   configuration: AuthSqlConfiguration,
   environment: PluginEnvironment,
 ): Promise<Database> {
+  if (configuration.url === undefined && configuration.engine === 'cockroachdb') {
+    throw new Error('url: is missing; engine cockroachdb needs the url of a server (the embedded one is PostgreSQL)');
+  }
   const place =
     configuration.url === undefined
       ? { embedded: { dataDir: environment.dataDirectory, database: EMBEDDED_DATABASE } }

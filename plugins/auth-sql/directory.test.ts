@@ -8,6 +8,7 @@ import {
   UserState,
 } from '@bugless/kit/service';
 import { DIALECTS } from '@bugless/sql';
+import { type FaultHook, makeFault } from '@bugless/sql/testing';
 import { sql } from 'kysely';
 import t, { type Test } from 'tap';
 import { listUsernames } from './account-change.ts';
@@ -46,9 +47,32 @@ function rejectsWith(t: Test, promise: Promise<unknown>, reason: string, name = 
   return t.rejects(promise, { name: 'ServiceError', reason } as unknown as Error, name);
 }
 
-for (const dialect of [DIALECTS.postgres, DIALECTS.cockroachdb]) {
-  t.test(`users, on the ${dialect.engine} dialect`, async (t) => {
-    const { authenticator: auth, store, clock } = await start(t, { dialect });
+/** A conflict at every statement and every commit once, at most three per committed transaction. */
+function createConflicts(): FaultHook {
+  const seen = new Set<string>();
+  let left = 3;
+  return (point, text) => {
+    if (point === 'committed') {
+      left = 3;
+      return undefined;
+    }
+    const key = point === 'commit' ? `${point} ${seen.size}` : `${point} ${text}`;
+    if (left === 0 || seen.has(key)) return undefined;
+    seen.add(key);
+    left -= 1;
+    return makeFault('40001');
+  };
+}
+
+/** What every engine gets, and every engine at its worst. */
+const ENGINES: Record<string, Parameters<typeof start>[1]> = {
+  postgres: {},
+  'the cockroachdb dialect with conflicts': { dialect: DIALECTS.cockroachdb, faults: createConflicts() },
+};
+
+for (const [engine, options] of Object.entries(ENGINES)) {
+  t.test(`users, on ${engine}`, async (t) => {
+    const { authenticator: auth, store, clock } = await start(t, options);
     const root = await addPerson(auth, 'root', { admin: true });
     const ann = await addPerson(auth, 'Ann', { displayName: 'Ann Lee', email: 'ann@example.org' });
     const bob = await addPerson(auth, 'bob');
@@ -179,6 +203,34 @@ for (const dialect of [DIALECTS.postgres, DIALECTS.cockroachdb]) {
   });
 }
 
+t.test('a commit whose answer is lost is settled by the request id', async (t) => {
+  let lose = false;
+  const faults: FaultHook = (point) => {
+    if (point !== 'committed' || !lose) return undefined;
+    lose = false;
+    return makeFault();
+  };
+  const { authenticator: auth } = await start(t, { faults });
+  const root = await addPerson(auth, 'root', { admin: true });
+  lose = true;
+  const made = await auth.createUser({ user: { username: 'ann' }, requestId: 'r' }, root);
+  t.equal((await auth.createUser({ user: { username: 'ann' }, requestId: 'r' }, root)).user!.id, made.user!.id);
+  lose = true;
+  const group = await auth.createGroup({ group: { name: 'ops' }, requestId: 'g' }, root);
+  t.same(
+    (await auth.listGroups({}, root)).groups.map(({ id }) => id),
+    [group.group!.id],
+  );
+  lose = true;
+  await rejectsWith(
+    t,
+    auth.createUser({ user: { username: 'bob' } }, root),
+    'BACKEND_UNAVAILABLE',
+    'without one: not known',
+  );
+  t.ok((await auth.resolveUsernames({ usernames: ['bob'] }, root)).results[0]!.user, 'it was in fact written');
+});
+
 t.test('pickers and lists', async (t) => {
   const { authenticator: auth, database } = await start(t);
   const root = await addPerson(auth, 'root', { admin: true });
@@ -242,107 +294,115 @@ t.test('pickers and lists', async (t) => {
   }
 });
 
-t.test('placeholders', async (t) => {
-  const { authenticator: auth } = await start(t);
-  const root = await addPerson(auth, 'root', { admin: true });
-  const ann = await addPerson(auth, 'ann', { displayName: 'Ann Lee' });
-  const placeholders = [
-    { key: 'k1', username: 'ann', displayName: 'Ann of old', email: 'broken' },
-    { key: 'k2', username: 'Ann' },
-    { key: 'k3', username: 'x y' },
-    { key: 'k4' },
-    { key: 'k1', username: 'ann' },
-    { key: '🎉' },
-  ];
-  const request = { source: 'github:x/y', placeholders };
-  const both = await Promise.all([auth.createPlaceholders(request, root), auth.createPlaceholders(request, SYSTEM)]);
-  const users = both[0].users;
-  t.same(
-    users.map(({ id }) => id),
-    both[1].users.map(({ id }) => id),
-    'two imports at once make each once',
-  );
-  t.same(
-    users.map(({ username }) => username),
-    ['ann-2', 'Ann-3', 'x-y', 'k4', 'ann-2', 'user'],
-  );
-  t.ok(users.every(({ state }) => state === UserState.PLACEHOLDER));
-  t.equal(users[0]!.id, users[4]!.id);
-  await rejectsWith(t, auth.createPlaceholders(request, ann), 'FORBIDDEN');
-  await rejectsWith(t, auth.createPlaceholders({ source: '', placeholders }, root), 'INVALID_FIELD');
-  await rejectsWith(t, auth.createSession({ user: users[0]!.id }, SYSTEM), 'USER_INACTIVE');
+for (const [engine, options] of Object.entries(ENGINES)) {
+  t.test(`placeholders, on ${engine}`, async (t) => {
+    const { authenticator: auth } = await start(t, options);
+    const root = await addPerson(auth, 'root', { admin: true });
+    const ann = await addPerson(auth, 'ann', { displayName: 'Ann Lee' });
+    const placeholders = [
+      { key: 'k1', username: 'ann', displayName: 'Ann of old', email: 'broken' },
+      { key: 'k2', username: 'Ann' },
+      { key: 'k3', username: 'x y' },
+      { key: 'k4' },
+      { key: 'k1', username: 'ann' },
+      { key: '🎉' },
+    ];
+    const request = { source: 'github:x/y', placeholders };
+    const both = await Promise.all([auth.createPlaceholders(request, root), auth.createPlaceholders(request, SYSTEM)]);
+    const users = both[0].users;
+    t.same(
+      users.map(({ id }) => id),
+      both[1].users.map(({ id }) => id),
+      'two imports at once make each once',
+    );
+    t.same(
+      users.map(({ username }) => username),
+      ['ann-2', 'Ann-3', 'x-y', 'k4', 'ann-2', 'user'],
+    );
+    t.ok(users.every(({ state }) => state === UserState.PLACEHOLDER));
+    t.equal(users[0]!.id, users[4]!.id);
+    await rejectsWith(t, auth.createPlaceholders(request, ann), 'FORBIDDEN');
+    await rejectsWith(t, auth.createPlaceholders({ source: '', placeholders }, root), 'INVALID_FIELD');
+    await rejectsWith(t, auth.createSession({ user: users[0]!.id }, SYSTEM), 'USER_INACTIVE');
 
-  const many = Array.from({ length: 500 }, (_, n) => ({ key: `m${n}`, username: 'same', displayName: `Person ${n}` }));
-  const made = await auth.createPlaceholders({ source: 's', placeholders: many }, root);
-  t.equal(new Set(made.users.map(({ username }) => username)).size, 500);
+    const many = Array.from({ length: 500 }, (_, n) => ({
+      key: `m${n}`,
+      username: 'same',
+      displayName: `Person ${n}`,
+    }));
+    const made = await auth.createPlaceholders({ source: 's', placeholders: many }, root);
+    t.equal(new Set(made.users.map(({ username }) => username)).size, 500);
 
-  const old = users[0]!.id;
-  const claimed = await auth.claimPlaceholder({ placeholder: old, user: ann.user }, root);
-  t.same([claimed.user!.id, claimed.user!.username, claimed.user!.displayName], [old, 'ann', 'Ann Lee']);
-  await auth.claimPlaceholder({ placeholder: old, user: ann.user }, root);
-  await auth.updateUser({ id: ann.user, user: { displayName: 'Ann Now' }, updateMask: ['display_name'] }, ann);
-  t.equal((await auth.batchGetUsers({ ids: [old] }, root)).users[0]!.displayName, 'Ann Now');
-  t.equal((await auth.createPlaceholders(request, root)).users[0]!.displayName, 'Ann Now');
-  t.equal((await auth.resolveUsernames({ usernames: ['ann-2'] }, root)).results[0]!.user, undefined);
-  await rejectsWith(t, auth.claimPlaceholder({ placeholder: ann.user, user: root.user }, root), 'NOT_A_PLACEHOLDER');
-  await rejectsWith(t, auth.claimPlaceholder({ placeholder: old, user: users[1]!.id }, root), 'INVALID_FIELD');
-  await rejectsWith(t, auth.claimPlaceholder({ placeholder: 'x', user: ann.user }, root), 'USER_NOT_FOUND');
-});
+    const old = users[0]!.id;
+    const claimed = await auth.claimPlaceholder({ placeholder: old, user: ann.user }, root);
+    t.same([claimed.user!.id, claimed.user!.username, claimed.user!.displayName], [old, 'ann', 'Ann Lee']);
+    await auth.claimPlaceholder({ placeholder: old, user: ann.user }, root);
+    await auth.updateUser({ id: ann.user, user: { displayName: 'Ann Now' }, updateMask: ['display_name'] }, ann);
+    t.equal((await auth.batchGetUsers({ ids: [old] }, root)).users[0]!.displayName, 'Ann Now');
+    t.equal((await auth.createPlaceholders(request, root)).users[0]!.displayName, 'Ann Now');
+    t.equal((await auth.resolveUsernames({ usernames: ['ann-2'] }, root)).results[0]!.user, undefined);
+    await rejectsWith(t, auth.claimPlaceholder({ placeholder: ann.user, user: root.user }, root), 'NOT_A_PLACEHOLDER');
+    await rejectsWith(t, auth.claimPlaceholder({ placeholder: old, user: users[1]!.id }, root), 'INVALID_FIELD');
+    await rejectsWith(t, auth.claimPlaceholder({ placeholder: 'x', user: ann.user }, root), 'USER_NOT_FOUND');
+  });
+}
 
-t.test('groups', async (t) => {
-  const { authenticator: auth } = await start(t);
-  const root = await addPerson(auth, 'root', { admin: true });
-  const ann = await addPerson(auth, 'ann');
-  const make = async (name: string) => (await auth.createGroup({ group: { name } }, root)).group!.id;
-  const [outer, inner, other] = [await make('outer'), await make('inner'), await make('other')];
-  const user = (value: string): GroupMember => ({ member: { $case: 'user', value } });
-  const group = (value: string): GroupMember => ({ member: { $case: 'group', value } });
-  const change = (id: string, add: GroupMember[], remove: GroupMember[] = []) =>
-    auth.changeGroupMembers({ group: id, add, remove }, root);
-  await rejectsWith(t, make('OUTER'), 'NAME_TAKEN');
-  await change(inner, [user(ann.user)]);
-  await change(outer, [group(inner)]);
-  await change(outer, [group(inner)]);
-  await rejectsWith(t, change(inner, [group(other)]), 'TREE_TOO_DEEP', 'a group in a group has only users');
-  await rejectsWith(t, change(other, [group(outer)]), 'TREE_TOO_DEEP', 'a group that has groups is in none');
-  await rejectsWith(t, change(other, [group(other)]), 'TREE_TOO_DEEP');
-  await rejectsWith(t, change(other, [user('x')]), 'USER_NOT_FOUND');
-  await rejectsWith(t, change('x', []), 'GROUP_NOT_FOUND');
-  await rejectsWith(t, change(other, [{ member: undefined }]), 'INVALID_FIELD');
+for (const [engine, options] of Object.entries(ENGINES)) {
+  t.test(`groups, on ${engine}`, async (t) => {
+    const { authenticator: auth } = await start(t, options);
+    const root = await addPerson(auth, 'root', { admin: true });
+    const ann = await addPerson(auth, 'ann');
+    const make = async (name: string) => (await auth.createGroup({ group: { name } }, root)).group!.id;
+    const [outer, inner, other] = [await make('outer'), await make('inner'), await make('other')];
+    const user = (value: string): GroupMember => ({ member: { $case: 'user', value } });
+    const group = (value: string): GroupMember => ({ member: { $case: 'group', value } });
+    const change = (id: string, add: GroupMember[], remove: GroupMember[] = []) =>
+      auth.changeGroupMembers({ group: id, add, remove }, root);
+    await rejectsWith(t, make('OUTER'), 'NAME_TAKEN');
+    await change(inner, [user(ann.user)]);
+    await change(outer, [group(inner)]);
+    await change(outer, [group(inner)]);
+    await rejectsWith(t, change(inner, [group(other)]), 'TREE_TOO_DEEP', 'a group in a group has only users');
+    await rejectsWith(t, change(other, [group(outer)]), 'TREE_TOO_DEEP', 'a group that has groups is in none');
+    await rejectsWith(t, change(other, [group(other)]), 'TREE_TOO_DEEP');
+    await rejectsWith(t, change(other, [user('x')]), 'USER_NOT_FOUND');
+    await rejectsWith(t, change('x', []), 'GROUP_NOT_FOUND');
+    await rejectsWith(t, change(other, [{ member: undefined }]), 'INVALID_FIELD');
 
-  const [a, b, c] = [await make('a'), await make('b'), await make('c')];
-  const nesting = await Promise.allSettled([change(a, [group(b)]), change(b, [group(c)])]);
-  t.same(nesting.map(({ status }) => status).sort(), ['fulfilled', 'rejected'], 'also at the same moment');
+    const [a, b, c] = [await make('a'), await make('b'), await make('c')];
+    const nesting = await Promise.allSettled([change(a, [group(b)]), change(b, [group(c)])]);
+    t.same(nesting.map(({ status }) => status).sort(), ['fulfilled', 'rejected'], 'also at the same moment');
 
-  const { secret } = await auth.createSession({ user: ann.user }, SYSTEM);
-  const { principal } = await auth.verifySession({ secret }, NOBODY);
-  t.same([...principal!.groups].sort(), [outer, inner].sort(), 'nested ones included');
-  t.same(
-    (await auth.listGroups({ user: ann.user }, ann)).groups.map(({ name, size }) => [name, size]),
-    [
-      ['inner', 1],
-      ['outer', 1],
-    ],
-  );
-  t.same((await auth.listGroupMembers({ group: outer }, ann)).members, [group(inner)]);
-  const page = await auth.listGroups({ pageSize: 3 }, ann);
-  t.equal((await auth.listGroups({ pageSize: 3, pageToken: page.nextPageToken }, ann)).groups.length, 3);
+    const { secret } = await auth.createSession({ user: ann.user }, SYSTEM);
+    const { principal } = await auth.verifySession({ secret }, NOBODY);
+    t.same([...principal!.groups].sort(), [outer, inner].sort(), 'nested ones included');
+    t.same(
+      (await auth.listGroups({ user: ann.user }, ann)).groups.map(({ name, size }) => [name, size]),
+      [
+        ['inner', 1],
+        ['outer', 1],
+      ],
+    );
+    t.same((await auth.listGroupMembers({ group: outer }, ann)).members, [group(inner)]);
+    const page = await auth.listGroups({ pageSize: 3 }, ann);
+    t.equal((await auth.listGroups({ pageSize: 3, pageToken: page.nextPageToken }, ann)).groups.length, 3);
 
-  const renamed = { id: other, expectedVersion: '1', group: { name: 'Others' }, updateMask: ['name'] };
-  t.equal((await auth.updateGroup(renamed, root)).group!.version, '2');
-  await rejectsWith(t, auth.updateGroup({ ...renamed, group: { name: 'x' } }, root), 'VERSION_MISMATCH');
-  await rejectsWith(
-    t,
-    auth.updateGroup({ id: other, group: { name: 'inner' }, updateMask: ['name'] }, root),
-    'NAME_TAKEN',
-  );
-  await rejectsWith(t, auth.createGroup({ group: { name: 'mine' } }, ann), 'FORBIDDEN');
+    const renamed = { id: other, expectedVersion: '1', group: { name: 'Others' }, updateMask: ['name'] };
+    t.equal((await auth.updateGroup(renamed, root)).group!.version, '2');
+    await rejectsWith(t, auth.updateGroup({ ...renamed, group: { name: 'x' } }, root), 'VERSION_MISMATCH');
+    await rejectsWith(
+      t,
+      auth.updateGroup({ id: other, group: { name: 'inner' }, updateMask: ['name'] }, root),
+      'NAME_TAKEN',
+    );
+    await rejectsWith(t, auth.createGroup({ group: { name: 'mine' } }, ann), 'FORBIDDEN');
 
-  await auth.deleteGroup({ id: inner }, root);
-  await auth.deleteGroup({ id: inner }, root);
-  t.same((await auth.verifySession({ secret }, NOBODY)).principal!.groups, [], 'at once, for this process');
-  t.same((await auth.listGroupMembers({ group: outer }, root)).members, []);
-});
+    await auth.deleteGroup({ id: inner }, root);
+    await auth.deleteGroup({ id: inner }, root);
+    t.same((await auth.verifySession({ secret }, NOBODY)).principal!.groups, [], 'at once, for this process');
+    t.same((await auth.listGroupMembers({ group: outer }, root)).members, []);
+  });
+}
 
 t.test('sessions', async (t) => {
   const first = await start(t);

@@ -114,7 +114,8 @@ export async function createGroup(
       await work.audit({ kind: 'group_changed', details: { group: row.id, name, change: 'created' } });
       return { row, size: 0 };
     },
-    { settle: find },
+    // Without a request id nobody can tell whether a lost commit took place: it must not be repeated.
+    { settle: request.requestId === '' ? undefined : find },
   );
   return { group: toGroup(made.row, made.size) };
 }

@@ -123,7 +123,13 @@ export async function completeSetup(
   const k = store.database.kysely<Tables>();
   if (await hasOtherAdmin(k)) throw alreadySetUp();
   // Before anything costly: only who holds the code makes us hash.
-  await checkCode(k, request.code, toTime(store.now()));
+  try {
+    await checkCode(k, request.code, toTime(store.now()));
+  } catch (error) {
+    // Somebody completed it between the two questions, and the code ended with that.
+    if (await hasOtherAdmin(k)) throw alreadySetUp();
+    throw error;
+  }
   const username = checkUsername(request.username, 'username');
   const admin = toAdmin(
     username,
