@@ -5,7 +5,7 @@ import fp from 'fastify-plugin';
 import type { LoginClient } from '../identity/identity.ts';
 import { type Caller, describeClient } from './caller.ts';
 import { makeCsrfCheck } from './csrf.ts';
-import { type Allowance, RateLimit } from './rate-limit.ts';
+import { RateLimit } from './rate-limit.ts';
 import { RequestContext } from './request-context.ts';
 import { ROUTES, type RouteRule, type Surface } from './route-table.ts';
 import { makeSecurityHeaders } from './security-headers.ts';
@@ -55,49 +55,39 @@ export const guard = fp(
 
     const { window, user, address } = services.config.rateLimit;
     const limits = { user: new RateLimit(user, window * 1000), address: new RateLimit(address, window * 1000) };
+    const countByAddress = (request: FastifyRequest, reply: FastifyReply) =>
+      spend(limits.address, request.ip, reply, services.now());
+    const countBySecret = ({ value }: Secret, reply: FastifyReply) =>
+      spend(limits.user, hash('sha256', value, 'base64url'), reply, services.now());
+
     app.addHook('onRequest', (request, reply, done) => {
       const surface = getSurface(request);
-      const secret = readSecret(request, services);
-      const now = services.now();
-      const admit = (caller: Caller) => {
-        request.caller = caller;
-        checkRule(request.routeOptions.config.rule, caller);
-      };
-      const deadline = now + services.config.http.requestTimeout * 1000;
-      // Checking a credential costs a plugin something: until it is known, its sender pays by address.
+      const deadline = services.now() + services.config.http.requestTimeout * 1000;
+      request.caller = describeCaller(request, undefined, undefined, deadline);
+      const secret = surface === 'system' ? undefined : readSecret(request, services);
       const known = secret === undefined ? undefined : services.identity.peek(secret.value);
-      const limit = known === undefined ? limits.address : limits.user;
-      if (surface !== 'system') {
-        const allowance = limit.take(
-          known === undefined ? request.ip : hash('sha256', secret!.value, 'base64url'),
-          now,
-        );
-        if (allowance !== undefined) {
-          setRateLimitHeaders(reply, allowance, now);
-          if (allowance.remaining < 0) {
-            request.caller = describeCaller(request, undefined, undefined, deadline);
-            done(
-              new ServiceError('RATE_LIMITED', 'Too many requests; slow down.', {
-                retryAfterMillis: allowance.resets - now,
-              }),
-            );
-            return;
-          }
-        }
-      }
       try {
-        if (secret === undefined || known !== undefined || surface === 'system') {
-          admit(describeCaller(request, secret, known, deadline));
-          done();
+        if (secret !== undefined && known === undefined) {
+          // Checking a credential costs a plugin something: until it is known, its sender pays by address.
+          countByAddress(request, reply);
+          verifyCaller(request, reply, services, secret, deadline)
+            .then((caller) => {
+              request.caller = caller;
+              if (caller.user !== undefined) countBySecret(secret, reply);
+              checkRule(request.routeOptions.config.rule, caller);
+            })
+            .then(() => done(), done);
           return;
         }
+        if (known !== undefined) {
+          request.caller = describeCaller(request, secret, known, deadline);
+          countBySecret(secret!, reply);
+        } else if (surface !== 'system') countByAddress(request, reply);
+        checkRule(request.routeOptions.config.rule, request.caller);
+        done();
       } catch (error) {
         done(error as Error);
-        return;
       }
-      verifyCaller(request, reply, services, secret, deadline)
-        .then((caller) => admit(caller))
-        .then(() => done(), done);
     });
   },
   { name: 'guard', fastify: '5.x', dependencies: ['@fastify/cookie'] },
@@ -129,8 +119,7 @@ async function verifyCaller(
   deadline: number,
 ): Promise<Caller> {
   const { identity } = services;
-  const anonymous = describeCaller(request, undefined, undefined, deadline);
-  request.caller = anonymous;
+  const anonymous = request.caller;
   const client: LoginClient = describeClient(request);
   try {
     const principal =
@@ -182,8 +171,20 @@ function checkRule(rule: RouteRule | undefined, caller: Caller): void {
   }
 }
 
-function setRateLimitHeaders(reply: FastifyReply, allowance: Allowance, now: number): void {
+/**
+ * Takes one request from an allowance and tells what is left of it.
+ *
+ * @throws ServiceError RATE_LIMITED when nothing is.
+ */
+function spend(limit: RateLimit, key: string, reply: FastifyReply, now: number): void {
+  const allowance = limit.take(key, now);
+  if (allowance === undefined) return;
   reply.header('RateLimit-Limit', allowance.limit);
   reply.header('RateLimit-Remaining', Math.max(0, allowance.remaining));
   reply.header('RateLimit-Reset', Math.max(0, Math.ceil((allowance.resets - now) / 1000)));
+  if (allowance.remaining < 0) {
+    throw new ServiceError('RATE_LIMITED', 'Too many requests; slow down.', {
+      retryAfterMillis: allowance.resets - now,
+    });
+  }
 }

@@ -51,6 +51,7 @@ export async function createServer(services: Services): Promise<FastifyInstance>
     (httpPart === 'body' ? strict : lenient).compile(schema as object),
   );
   app.setSerializerCompiler(() => JSON.stringify);
+  app.removeContentTypeParser('text/plain');
   app.setErrorHandler((error, request, reply) => sendProblem(error, request, reply));
 
   await app.register(cookie);
