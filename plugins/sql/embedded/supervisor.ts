@@ -59,8 +59,8 @@ const STOP_STEPS: readonly (readonly [NodeJS.Signals, number])[] = [
   ['SIGQUIT', 5_000],
   ['SIGKILL', 5_000],
 ];
-/** Starts that may fail one after the other: about 1.5 s at first, half a minute once it has run. */
-const FIRST_ATTEMPTS = 6;
+/** Starts that may fail one after the other: under a second at first, half a minute once it has run. */
+const FIRST_ATTEMPTS = 5;
 const LATER_ATTEMPTS = 18;
 const STABLE_MILLIS = 10_000;
 
