@@ -5,6 +5,7 @@ import { checkConfiguration } from './configuration.ts';
 import type { Logger, PluginDefinition, PluginEnvironment, PluginInstance, PluginServiceName } from './definition.ts';
 import { formatProblem, PluginError, type SectionPlace } from './error.ts';
 import { checkCompatible, createInformation } from './information.ts';
+import { finish } from './lifecycle.ts';
 import { findFault, loadPlugin } from './package.ts';
 
 /** What drain and stop of a plugin may take, in milliseconds, before the host goes on without it. */
@@ -55,7 +56,7 @@ export async function startInstance(options: InstanceOptions): Promise<RunningIn
   } catch (error) {
     throw refuse(`${definition.id} cannot be made: ${firstLine(error)}`, error);
   }
-  const stop = (): Promise<void> => finish('stop', () => instance.stop(), STOP_LIMIT, definition, environment.log);
+  const stop = (): Promise<void> => finish('stop', definition.id, () => instance.stop(), STOP_LIMIT, environment.log);
   try {
     for (const service of definition.services) {
       const carried = service === 'bugless.v1.ModelService' ? instance.model : instance.authenticator;
@@ -67,7 +68,7 @@ export async function startInstance(options: InstanceOptions): Promise<RunningIn
       instance,
       info: createInformation(definition, instance),
       checkReady: () => checkReady(definition, instance, environment.log),
-      drain: () => finish('drain', () => instance.drain(), DRAIN_LIMIT, definition, environment.log),
+      drain: () => finish('drain', definition.id, () => instance.drain(), DRAIN_LIMIT, environment.log),
       stop,
     };
   } catch (error) {
@@ -90,29 +91,6 @@ async function checkReady(definition: PluginDefinition, instance: PluginInstance
     await instance.checkReady();
   } catch (error) {
     throw exposeFailure(error, `checkReady of ${definition.id}`, createSystemContext(), log);
-  }
-}
-
-/** Runs a last step of a lifecycle: whatever it does, the host has to go on. */
-async function finish(
-  step: 'drain' | 'stop',
-  run: () => Promise<void>,
-  limitMillis: number,
-  definition: PluginDefinition,
-  log: Logger,
-): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const limit = new Promise<'late'>((resolve) => {
-    timer = setTimeout(() => resolve('late'), limitMillis);
-  });
-  try {
-    const late = await Promise.race([run(), limit]);
-    if (late === 'late')
-      log.warn({ plugin: definition.id, limitMillis }, `${step} takes too long; going on without it`);
-  } catch (error) {
-    log.error({ plugin: definition.id, err: error }, `${step} failed`);
-  } finally {
-    clearTimeout(timer);
   }
 }
 

@@ -394,6 +394,7 @@ t.test('a server killed and started again', async (t) => {
   const children: ChildProcess[] = [];
   const start = async (listen: string): Promise<[ChildProcess, string]> => {
     const child = spawn(process.execPath, ['--conditions=bugless-source', script, listen], {
+      env: { ...process.env, NODE_COMPILE_CACHE: join(folder, 'cache') },
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     children.push(child);
