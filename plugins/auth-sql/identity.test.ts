@@ -40,6 +40,9 @@ t.test('accounts elsewhere are linked by issuer and subject alone', async (t) =>
   const racing = await Promise.allSettled([link(ann.user), link(ann.user)]);
   t.same(racing.map(({ status }) => status).sort(), ['fulfilled', 'rejected']);
   await t.rejects(link(bob.user));
+  const broken = { ...account, subject: 'a\0b' };
+  t.equal(await findIdentity(store, broken), undefined);
+  await t.rejects(writeStore(store, SYSTEM, (work) => insertIdentity(work, bob.user, broken)));
   t.match(await findIdentity(store, account), { user: ann.user, connection: 'corp', sealed: '' });
   t.equal(await findIdentity(store, { issuer: 'https://other.example', subject: '42' }), undefined);
   clock.advance(1_000);
@@ -89,6 +92,7 @@ t.test('groups from claims: only those that the claims decide, only those that e
     ['dev'],
   );
   t.same(await names(), ['ops']);
+  t.same(await set([['a\0b', true]]), []);
 });
 
 t.test('a login under way is completed once, by the browser that began it, at its connection', async (t) => {

@@ -1,8 +1,10 @@
-import { type CallContext, UserState } from '@bugless/kit/service';
+import { type CallContext, ServiceError, UserState } from '@bugless/kit/service';
 import { type AuthStore, type Work, writeStore } from './store.ts';
 import type { Tables } from './tables.ts';
 import { lockUser, readUser, type UserRow } from './user.ts';
-import { toUsernameKey } from './username.ts';
+import { cutText, toUsernameKey } from './username.ts';
+
+const MAX_LABEL_LENGTH = 200;
 
 /** An account elsewhere, as a provider names it. */
 export interface ExternalAccount {
@@ -27,11 +29,17 @@ export interface Identity extends ExternalAccount {
 
 const COLUMNS = ['issuer', 'subject', 'user_id as user', 'connection', 'label', 'sealed', 'created', 'used'] as const;
 
+/** Whether the store can hold such an account: OpenID Connect Core 1.0 allows a subject 255 ASCII characters. */
+function isHoldable(account: { issuer: string; subject: string }): boolean {
+  return [account.issuer, account.subject].every((text) => text !== '' && text.length <= 2000 && !/\p{Cc}/u.test(text));
+}
+
 /** Finds the link of an account elsewhere, by (issuer, subject) alone. */
 export async function findIdentity(
   store: AuthStore,
   account: { issuer: string; subject: string },
 ): Promise<Identity | undefined> {
+  if (!isHoldable(account)) return undefined;
   return store.database
     .kysely<Tables>()
     .selectFrom('auth_identity')
@@ -57,15 +65,18 @@ export async function listIdentities(store: AuthStore, user: string): Promise<Id
  * win; writeStore then runs the other again, which has to look first.
  */
 export async function insertIdentity(work: Work, user: string, account: ExternalAccount, sealed = ''): Promise<void> {
+  if (!isHoldable(account)) throw new ServiceError('NOT_ALLOWED', 'the provider answered with an unusable subject');
+  const { issuer, subject, connection } = account;
+  const label = cutText(account.label, MAX_LABEL_LENGTH);
   await work.k
     .insertInto('auth_identity')
-    .values({ ...account, user_id: user, sealed, created: work.now, used: work.now })
+    .values({ issuer, subject, connection, label, user_id: user, sealed, created: work.now, used: work.now })
     .execute();
   await work.audit({
     kind: 'identity_linked',
     author: user,
     user,
-    details: { connection: account.connection, issuer: account.issuer, label: account.label },
+    details: { connection, issuer, label },
   });
 }
 
@@ -73,7 +84,7 @@ export async function insertIdentity(work: Work, user: string, account: External
 export async function useIdentity(work: Work, account: ExternalAccount, sealed = ''): Promise<void> {
   await work.k
     .updateTable('auth_identity')
-    .set({ connection: account.connection, label: account.label, sealed, used: work.now })
+    .set({ connection: account.connection, label: cutText(account.label, MAX_LABEL_LENGTH), sealed, used: work.now })
     .where('issuer', '=', account.issuer)
     .where('subject', '=', account.subject)
     .execute();
@@ -125,10 +136,12 @@ export async function setGroupMemberships(
   user: string,
   groups: ReadonlyMap<string, boolean>,
 ): Promise<string[]> {
-  if (groups.size === 0) return [];
   await lockUser(work.k, user);
   const changed: string[] = [];
-  const keys = new Map([...groups].map(([name, member]) => [toUsernameKey(name), member]));
+  const keys = new Map(
+    [...groups].filter(([name]) => !/\p{Cc}/u.test(name)).map(([name, member]) => [toUsernameKey(name), member]),
+  );
+  if (keys.size === 0) return [];
   const rows = await work.k
     .selectFrom('auth_group as g')
     .leftJoin('auth_group_member as m', (join) => join.onRef('m.group_id', '=', 'g.id').on('m.member', '=', user))

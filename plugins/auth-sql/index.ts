@@ -8,7 +8,7 @@ export {
   nameTaken,
   putPassword,
 } from './account.ts';
-export { listUsernames } from './account-change.ts';
+export { listUsernames, updateUser } from './account-change.ts';
 export { hasOtherAdmin, lockAdmins } from './admin.ts';
 export type { AuditEntry } from './audit.ts';
 export { createDirectoryMethods } from './authenticator.ts';

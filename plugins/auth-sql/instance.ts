@@ -20,6 +20,9 @@ export interface AuthenticatorParts {
   drain?(): Promise<void>;
 }
 
+/** Shared methods that go with a capability which a plugin may leave out. */
+const OPTIONAL_METHODS = { setup: ['getSetup', 'createSetupCode', 'completeSetup'] } as const;
+
 /**
  * Makes a plugin instance out of the shared directory and a plugin's own parts: connects,
  * brings the schema up to date, sweeps, answers the host. `createParts` gets the way to the
@@ -40,7 +43,11 @@ export function createAuthInstance(
     throw new ServiceError('NOT_READY', 'the plugin has not started yet; try again in a moment');
   };
   const parts = createParts(getStore);
-  const methods = { ...createDirectoryMethods(getStore), ...parts.methods };
+  const methods: { -readonly [M in keyof AuthenticatorImplementation]: AuthenticatorImplementation[M] } = {
+    ...createDirectoryMethods(getStore),
+    ...parts.methods,
+  };
+  if (parts.capabilities.setup !== true) for (const name of OPTIONAL_METHODS.setup) delete methods[name];
   return {
     authenticator: guard(methods, toAuthError),
     async start() {
