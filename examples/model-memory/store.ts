@@ -87,7 +87,11 @@ export class Store {
     const before = this.issues.get(id)?.issue.blockedBy ?? [];
     this.put(this.issues, id, record);
     for (const blocker of before.filter((each) => !blockedBy.includes(each)))
-      this.put(this.blocking, blocker, this.blocking.get(blocker)?.filter((each) => each !== id));
+      this.put(
+        this.blocking,
+        blocker,
+        this.blocking.get(blocker)?.filter((each) => each !== id),
+      );
     for (const blocker of blockedBy.filter((each) => !before.includes(each)))
       this.put(this.blocking, blocker, [...(this.blocking.get(blocker) ?? []), id]);
   }

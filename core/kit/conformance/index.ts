@@ -7,5 +7,5 @@ export { SkipCase } from './case.ts';
 export type { OpenedModel } from './model/suite.ts';
 export { MODEL_CASES, runModelConformance } from './model/suite.ts';
 export { formatSummary, printReporter } from './print.ts';
-export type { TapTest } from './tap.ts';
-export { tapReporter } from './tap.ts';
+export type { PluginUnderTest, TapTest, TransportName } from './tap.ts';
+export { conformAuthenticator, conformModel, TRANSPORTS, tapReporter } from './tap.ts';

@@ -46,6 +46,18 @@ async function readEvents(
   return events;
 }
 
+/** Cursor of the creation of an issue, made after `start`. */
+async function findCursor(world: ModelWorld, start: string, issue: string): Promise<string> {
+  const [event] = await readEvents(world, start, 1, world.root, { issue, component: '0' });
+  return event!.cursor;
+}
+
+/** A cursor behind all that this case has written so far: behind an issue that is made for it. */
+async function settle(world: ModelWorld): Promise<string> {
+  const start = await findEnd(world);
+  return findCursor(world, start, (await world.issue()).id);
+}
+
 /** The change feed. */
 export const EVENT_CASES: readonly ModelCase[] = [
   {
@@ -88,9 +100,9 @@ export const EVENT_CASES: readonly ModelCase[] = [
     capability,
     rule: 'Streams committed changes. Each event once.',
     async run(world) {
+      const start = await findEnd(world);
       const issue = await world.issue({ labels: ['a'] });
-      await readEvents(world, '', 1, world.alice, { issue: issue.id, fromOldest: true });
-      const cursor = await findEnd(world);
+      const cursor = await findCursor(world, start, issue.id);
       const write = (request: object) => world.model.updateIssue({ id: issue.id, ...request }, world.alice);
       await write({ add: { labels: ['a'] } });
       await write({ comment: 'x', expectedVersion: '9' }).catch(() => undefined);
@@ -129,14 +141,17 @@ export const EVENT_CASES: readonly ModelCase[] = [
     capability,
     rule: 'cursor empty: only what comes from now on; from_oldest: start with the oldest event kept.',
     async run(world) {
+      const start = await findEnd(world);
       const issue = await world.issue();
-      const from = await readEvents(world, '', 1, world.alice, { issue: issue.id, fromOldest: true });
-      assert.deepEqual(
-        from.map((event) => event.issue),
-        [issue.id],
-      );
-      const { events } = await walkEvents(world, { issue: issue.id }, world.alice);
-      assert.deepEqual(events, []);
+      await findCursor(world, start, issue.id);
+      assert.deepEqual((await walkEvents(world, { issue: issue.id }, world.alice)).events, []);
+      const abort = new AbortController();
+      const context = { ...world.root, signal: abort.signal };
+      for await (const { events } of world.model.watchEvents({ fromOldest: true }, context)) {
+        assert.ok(events.length > 0, 'the oldest events come at once');
+        break;
+      }
+      abort.abort();
     },
   },
   {
@@ -146,8 +161,7 @@ export const EVENT_CASES: readonly ModelCase[] = [
     async run(world) {
       const home = await world.home();
       const secret = (await world.component({ parent: home.id, accessOverridden: true, access: [] })).id;
-      await readEvents(world, '', 2, world.root, { fromOldest: true });
-      const cursor = await findEnd(world);
+      const cursor = await settle(world);
       await world.issue({ component: secret, title: 'secret' }, world.root);
       const open = await world.issue();
       await world.model.updateIssue({ id: open.id, comment: 'between us', restricted: true }, world.alice);
@@ -170,8 +184,7 @@ export const EVENT_CASES: readonly ModelCase[] = [
     async run(world) {
       const home = await world.home();
       const issue = await world.issue({ description: 'x' });
-      await readEvents(world, '', 2, world.root, { fromOldest: true });
-      const cursor = await findEnd(world);
+      const cursor = await settle(world);
       await world.model.updateComponent(
         { id: home.id, component: { archived: true }, updateMask: ['archived'] },
         world.root,
@@ -202,8 +215,7 @@ export const EVENT_CASES: readonly ModelCase[] = [
       const home = await world.home();
       const below = (await world.component({ parent: home.id })).id;
       const other = (await world.component({})).id;
-      await readEvents(world, '', 2, world.root, { fromOldest: true });
-      const cursor = await findEnd(world);
+      const cursor = await settle(world);
       const issues = [];
       for (const component of [home.id, below, other]) issues.push(await world.issue({ component }));
       const inHome = await readEvents(world, cursor, 2, world.alice);
@@ -228,9 +240,9 @@ export const EVENT_CASES: readonly ModelCase[] = [
     capability,
     rule: 'Streams committed changes behind a cursor, then waits for new ones, until the caller cancels.',
     async run(world) {
+      const start = await findEnd(world);
       const issue = await world.issue();
-      await readEvents(world, '', 1, world.alice, { issue: issue.id, fromOldest: true });
-      const cursor = await findEnd(world);
+      const cursor = await findCursor(world, start, issue.id);
       const abort = new AbortController();
       const heard: string[] = [];
       const listen = async () => {
