@@ -16,7 +16,7 @@ export const TEXT_STEP = {
       `create table if not exists doc (
         issue_id int8 not null,
         sequence int4 not null,
-        bucket int4 not null,
+        bucket int8 not null,
         acl int4 not null,
         restricted bool not null,
         ${column} not null,

@@ -3,7 +3,7 @@ import type { Filter, FilterTerm, FilterValue, HistoryTerm } from '@bugless/kit/
 import { FilterOperator, HistoryKind } from '@bugless/kit/service';
 import { KEY_KIND } from '../schema/key-kind.ts';
 import { writeCustomField } from './custom-field-condition.ts';
-import { describeHistoryValue } from './history-value.ts';
+import { listExactValues, writeHistoryValue } from './history-value.ts';
 import type { Statement } from './statement.ts';
 import { writeReadable, writeText } from './text-condition.ts';
 import { type Visibility, writeVisible } from './visibility.ts';
@@ -16,6 +16,8 @@ export interface ConditionScope {
   readonly bucketBits: number;
   /** Words are in a tsvector; else in an array of distinct words. */
   readonly textSearch: 'tsvector' | 'tokens';
+  /** Ids of a component and all below it. */
+  listBelow(component: string): string[];
   /** Classes of a component, and with `subtree` of all below it; all access limits. Only those that exist. */
   listClasses(component: string, subtree: boolean): readonly number[];
 }
@@ -195,8 +197,9 @@ function writeBlocks(own: string, other: string): Writer {
 }
 
 function writeFlag(write: (scope: ConditionScope) => string): Writer {
-  return ({ values }, scope) => {
+  return ({ operator, values }, scope) => {
     const condition = write(scope);
+    if (operator === FilterOperator.PRESENT) return condition;
     const wanted = values.map((value) => value.kind?.$case === 'flag' && value.kind.value);
     if (wanted.includes(true) && wanted.includes(false)) return 'true';
     return wanted.includes(true) ? condition : `not ${condition}`;
@@ -221,35 +224,37 @@ function writeTimes(column: string): Writer {
 }
 
 function writeHistory(term: HistoryTerm, scope: ConditionScope): string {
-  const changed = `exists (select 1 from field_change h where h.issue_id = i.id and ${writeChange(term, 'h', scope.statement)})`;
-  if (term.kind !== HistoryKind.WAS || !term.to.map(describeHistoryValue(term.field)).includes('')) return changed;
+  const changed = `exists (select 1 from field_change h where h.issue_id = i.id and ${writeChange(term, 'h', scope)})`;
+  if (term.kind !== HistoryKind.WAS || !listExactValues(term.field, term.to, scope).includes('')) return changed;
   // Empty now, and perhaps always: nothing in the history says so.
-  const present = { field: term.field, operator: FilterOperator.PRESENT, values: [] };
-  return `(${changed} or not ${writeTerm(present, scope)})`;
+  return `(${changed} or ${writeEmpty(term.field, scope)})`;
+}
+
+function writeEmpty(field: string, scope: ConditionScope): string {
+  if (field === 'access_limit') return '(i.acl & 3) = 0';
+  return `not ${writeTerm({ field, operator: FilterOperator.PRESENT, values: [] }, scope)}`;
 }
 
 /** The condition that a row of field_change, under `alias`, is what a history term asks for. */
-export function writeChange(term: HistoryTerm, alias: string, statement: Statement): string {
+export function writeChange(term: HistoryTerm, alias: string, scope: ConditionScope): string {
+  const { statement } = scope;
   const parts = [`${alias}.field = ${statement.bind(term.field, 'text')}`];
-  const any = (column: string, list: readonly FilterValue[]) => {
-    const values = statement.bind(list.map(describeHistoryValue(term.field)), 'text[]');
-    return `${alias}.${column} = any(${values})`;
-  };
+  const write = (column: string, values: readonly FilterValue[]) =>
+    writeHistoryValue(`${alias}.${column}`, term, values, scope);
   if (term.kind === HistoryKind.WAS) {
     // A value that was only taken away stands on the left. Before update 1 there was no issue, so no empty value.
-    parts.push(`(${any('new_value', term.to)} or (${any('old_value', term.to)} and ${alias}.sequence > 1))`);
+    parts.push(`(${write('new_value', term.to)} or (${write('old_value', term.to)} and ${alias}.sequence > 1))`);
     return parts.join(' and ');
   }
   // What an issue was filed with is no change.
   parts.push(`${alias}.sequence > 1`);
-  if (term.to.length > 0) parts.push(any('new_value', term.to));
+  if (term.to.length > 0) parts.push(write('new_value', term.to));
   if (term.from.length > 0 && term.to.length > 0) {
     // Elements that a collection lost and got stand in rows of their own.
-    const from = statement.bind(term.from.map(describeHistoryValue(term.field)), 'text[]');
     parts.push(
-      `exists (select 1 from field_change p where p.issue_id = ${alias}.issue_id and p.sequence = ${alias}.sequence and p.field = ${alias}.field and p.old_value = any(${from}))`,
+      `exists (select 1 from field_change p where p.issue_id = ${alias}.issue_id and p.sequence = ${alias}.sequence and p.field = ${alias}.field and ${writeHistoryValue('p.old_value', term, term.from, scope)})`,
     );
-  } else if (term.from.length > 0) parts.push(any('old_value', term.from));
+  } else if (term.from.length > 0) parts.push(write('old_value', term.from));
   if (term.by.length > 0) parts.push(`${alias}.author = any(${statement.bind(term.by, 'text[]')})`);
   if (term.time?.start !== undefined) {
     parts.push(`${alias}.created >= ${statement.bind(term.time.start, 'timestamptz')}`);

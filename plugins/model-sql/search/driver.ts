@@ -3,7 +3,7 @@ import { FilterOperator } from '@bugless/kit/service';
 import { formatCustomKey } from '../issue-row.ts';
 import { KEY_KIND } from '../schema/key-kind.ts';
 import { type ConditionScope, readClasses, readFolded, readReferences, readUsers, writeChange } from './condition.ts';
-import { describeHistoryValue } from './history-value.ts';
+import { isExact, listExactValues } from './history-value.ts';
 import type { Statement } from './statement.ts';
 
 /**
@@ -43,7 +43,7 @@ export function listDrivers(filter: Filter | undefined, scope: ConditionScope): 
   const drivers: (readonly [rank: number, driver: Driver])[] = [];
   for (const conjunct of listConjuncts(filter)) {
     if (conjunct.node?.$case === 'history') {
-      const driver = buildHistoryDriver(conjunct, conjunct.node.value);
+      const driver = buildHistoryDriver(conjunct, conjunct.node.value, scope);
       if (driver) drivers.push([driver.rank, driver]);
     }
     if (conjunct.node?.$case !== 'term') continue;
@@ -165,10 +165,12 @@ function buildDriver(filter: Filter, source: Source, values: readonly (string | 
   };
 }
 
-/** The driver over changes; undefined when all issues may be meant: those whose field was always empty. */
-function buildHistoryDriver(filter: Filter, term: HistoryTerm): Driver | undefined {
-  const values = [...term.to, ...term.from].map(describeHistoryValue(term.field));
-  if (values.length === 0 || values.includes('')) return undefined;
+/** The driver over changes; undefined when its index cannot lead there. */
+function buildHistoryDriver(filter: Filter, term: HistoryTerm, scope: ConditionScope): Driver | undefined {
+  const values = [...term.to, ...term.from];
+  if (values.length === 0 || !isExact(term.field, values)) return undefined;
+  // Empty values are in every issue, or in no row at all.
+  if (listExactValues(term.field, values, scope).includes('')) return undefined;
   return {
     filter,
     rank: 3,
@@ -176,9 +178,9 @@ function buildHistoryDriver(filter: Filter, term: HistoryTerm): Driver | undefin
     width: values.length,
     newestFirst: false,
     from: '(select issue_id as id, * from field_change) c',
-    writeAny: (statement) => writeChange(term, 'c', statement),
+    writeAny: (statement) => writeChange(term, 'c', { ...scope, statement }),
     writeEquals: () => 'false',
-    values,
+    values: [],
     valueType: 'text',
   };
 }

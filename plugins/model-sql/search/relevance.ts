@@ -43,7 +43,7 @@ const SCORE = '(max(case d.sequence when 0 then 12 when 1 then 4 else 1 end) + l
 export function readRankedPlace({ keys, id }: PagePosition): RankedPlace {
   const [newest, window, score] = keys;
   const isCount = (value: unknown): value is number =>
-    Number.isInteger(value) && (value as number) >= 0 && (value as number) < 2 ** 31;
+    Number.isInteger(value) && (value as number) >= 0 && (value as number) <= Number.MAX_SAFE_INTEGER;
   if (!isCount(newest) || !isCount(window) || !isCount(score) || window >= WINDOWS.length || id === '') {
     throw new ServiceError('BAD_PAGE_TOKEN', 'page_token: is not one that was given out');
   }
@@ -66,8 +66,8 @@ export async function findRanked(
     const own = { ...scope, statement: new Statement() };
     const writer = new PageWriter({ ...request, met: lead.filter, limit: request.limit - rows.length }, own);
     const span = [
-      `d.bucket <= ${own.statement.bind(newest - near, 'int4')}`,
-      far === undefined ? '' : ` and d.bucket >= ${own.statement.bind(newest - far, 'int4')}`,
+      `d.bucket <= ${own.statement.bind(String(newest - near), 'int8')}`,
+      far === undefined ? '' : ` and d.bucket >= ${own.statement.bind(String(newest - far), 'int8')}`,
     ].join('');
     const from = `(select d.issue_id as id, ${SCORE} from doc d where ${span} and ${lead.write(own)} group by d.issue_id)`;
     const after = place && window === place.window ? place : undefined;
@@ -84,7 +84,7 @@ async function findNewestBucket(bits: number, db: Kysely<ModelTables>): Promise<
   const shift = statement.bind(bits, 'int4');
   const [row] = await run<{ bucket: number }>(
     db,
-    `select (i.id >> ${shift})::int4 as bucket from issue i order by i.id desc limit 1`,
+    `select (i.id >> ${shift})::float8 as bucket from issue i order by i.id desc limit 1`,
     statement,
   );
   return row?.bucket ?? 0;

@@ -155,6 +155,10 @@ function describeScope(store: Store, tree: ComponentTree, sight: Sight, context:
     visibility: describeVisibility(sight, context.user),
     bucketBits: BUCKET_BITS[store.dialect.ids],
     textSearch: store.dialect.textSearch,
+    listBelow: (component) => {
+      const node = tree.find(component);
+      return node ? [...tree.walk([node])].map((each) => each.component.id) : [];
+    },
     listClasses: (component, subtree) => {
       const node = tree.find(component);
       if (!node) return [];
