@@ -56,6 +56,8 @@ export interface DatabaseOptions {
     /** A transaction in which nothing happens; default 30 s. */
     readonly idleInTransactionMillis?: number;
   };
+  /** Settings of every server session, by name: `{ enable_sort: 'off' }`. Names and values without blanks. */
+  readonly session?: Readonly<Record<string, string>>;
   /** Prepare repeated statements under names; default true. False behind a pooler in transaction mode. */
   readonly prepare?: boolean;
   /** What the server's session lists show; default `bugless`. */
@@ -103,7 +105,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
   if ((options.url === undefined) === (options.embedded === undefined)) {
     throw new DatabaseError('BAD_OPTIONS', 'give either the url of a server or a folder for the embedded PostgreSQL');
   }
-  if (options.url !== undefined) return connect(options, parseUrl(options.url));
+  if (options.url !== undefined) return connect(options, parseUrl(options.url, options.session));
   const { embedded, log } = options as DatabaseOptions & { embedded: NonNullable<DatabaseOptions['embedded']> };
   if (options.engine !== 'postgres') {
     throw new DatabaseError(
@@ -118,7 +120,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
   });
   try {
     await lease.createDatabase(embedded.database);
-    return await connect(options, parseUrl(lease.url(embedded.database)), lease);
+    return await connect(options, parseUrl(lease.url(embedded.database), options.session), lease);
   } catch (error) {
     await lease.release();
     throw error;
@@ -206,7 +208,7 @@ async function ping(orm: MikroORM, millis: number): Promise<void> {
   }
 }
 
-function parseUrl(text: string): URL {
+function parseUrl(text: string, session: DatabaseOptions['session'] = {}): URL {
   let url: URL;
   try {
     url = new URL(text);
@@ -215,7 +217,8 @@ function parseUrl(text: string): URL {
   }
   if (!/^postgres(ql)?:$/.test(url.protocol) || url.pathname.length < 2) throw badUrl();
   // Values are read on the promise that times come in UTC; the server's default may be another.
-  const settings = ['-c TimeZone=UTC', url.searchParams.get('options')].filter(Boolean).join(' ');
+  const own = Object.entries(session).map(([name, value]) => `-c ${name}=${value}`);
+  const settings = ['-c TimeZone=UTC', ...own, url.searchParams.get('options')].filter(Boolean).join(' ');
   url.searchParams.set('options', settings);
   // A query string writes a blank as +, which a connection string does not know.
   url.search = url.search.replaceAll('+', '%20');

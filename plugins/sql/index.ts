@@ -23,5 +23,6 @@ export {
 } from './migrations.ts';
 export type { ServerVersion } from './server-version.ts';
 export { isConflict, isConnectionLoss, isRetryable, isUniqueViolation, sqlState } from './sql-state.ts';
+export { TimestampType } from './timestamp-type.ts';
 export { runTransaction, type TransactionAttempt, type TransactionOptions } from './transaction.ts';
 export { formatTimestamp } from './value-parser.ts';

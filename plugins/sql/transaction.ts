@@ -60,9 +60,18 @@ export async function runTransaction<T>(
   let wasAmbiguous = false;
   for (let attempt = 1; ; attempt += 1) {
     checkLimits();
+    let refusal: unknown;
     const state: TransactionState = {
       inject: options.inject ?? db.faults,
-      checkLimits,
+      checkLimits() {
+        try {
+          checkLimits();
+        } catch (error) {
+          // Kept, because the ORM takes whatever comes out of the client for the driver's.
+          refusal = error;
+          throw error;
+        }
+      },
       commitSent: false,
       connectionLost: false,
     };
@@ -75,6 +84,7 @@ export async function runTransaction<T>(
         }),
       );
     } catch (error) {
+      if (refusal) throw refusal;
       const isLast = attempt >= attempts;
       if (isAmbiguous(error, state)) {
         wasAmbiguous = true;

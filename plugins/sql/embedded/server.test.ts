@@ -296,7 +296,8 @@ t.test('as an ordinary user', async (t) => {
     cwd: '/',
   });
   if (readable.status !== 0) {
-    t.skip('the checkout lies in a folder that only root can read: an ordinary user cannot run it there');
+    const skip = 'the checkout lies in a folder that only root can read: an ordinary user cannot run it there';
+    t.pass('as an ordinary user', { skip });
     return;
   }
   const { error, url } = await startElsewhere(t, join(parent, 'data'), { uid: NOBODY, gid: NOBODY });

@@ -57,11 +57,13 @@ const PROTECTED = new Set([
   'unix_socket_directories',
 ]);
 
-/** For tests alone: quick, and not durable against a crash of the machine. */
+/**
+ * For tests alone: quick, and not durable against a crash of the machine. Commits stay
+ * synchronous, for they must outlive a killed server here as well.
+ */
 export const VOLATILE_SETTINGS: ServerSettings = {
   fsync: false,
   full_page_writes: false,
-  synchronous_commit: false,
   shared_buffers: '32MB',
   max_wal_size: '256MB',
   io_method: 'sync',
