@@ -6,6 +6,9 @@ export type { CaseResult, ConformanceCase, Outcome, Reporter, RunOptions, RunSum
 export { SkipCase } from './case.ts';
 export type { OpenedModel } from './model/suite.ts';
 export { MODEL_CASES, runModelConformance } from './model/suite.ts';
+export { AUTHENTICATOR_MUTANTS } from './mutants/authenticator.ts';
+export { MODEL_MUTANTS } from './mutants/model.ts';
+export { applyMutant, type Mutant, matchExactly } from './mutants/mutant.ts';
 export { formatSummary, printReporter } from './print.ts';
 export type { PluginUnderTest, TapTest, TransportName } from './tap.ts';
 export { conformAuthenticator, conformModel, TRANSPORTS, tapReporter } from './tap.ts';

@@ -13,7 +13,7 @@ const TEXTS = [
   'İstanbul ıẞß ﬁ Ω Å',
   'a\u200Bb\u00ADc\uFEFFd',
   '漢字かな交じり文 한국어',
-  'O\'Brien \\ % _ "quoted" $1 ${x} <script>&amp;',
+  'O\'Brien \\ % _ "quoted" $1 #{x} <script>&amp;',
   '\u{10FFFF}\u{1F600}',
 ] as const;
 
