@@ -221,6 +221,8 @@ t.test('statuses: what follows from an update', async (t) => {
   t.match(refusal(() => set(open, ['duplicate_of', 'status'], { duplicateOf: '5', status: Status.FIXED })).violations, [
     { field: 'issue.duplicate_of' },
   ]);
+  const imported = stored({ status: Status.DUPLICATE });
+  t.equal(update(imported, { comment: 'x' }).issue.status, Status.DUPLICATE, 'imported without its canonical issue');
   for (const [status, rule] of STATUS_RULES) {
     t.ok(rule.next.includes(status), `${rule.label} may stay`);
     t.ok(rule.next.includes(Status.NEW), `${rule.label} may be reopened`);

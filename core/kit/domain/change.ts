@@ -237,7 +237,8 @@ function decideConsequences(before: Issue, next: Issue, set: ReadonlySet<string>
       refuse([{ field: 'issue.duplicate_of', description }]);
     }
     next.duplicateOf = '0';
-  } else if (next.duplicateOf === '0') {
+  } else if (next.duplicateOf === '0' && (set.has('status') || set.has('duplicate_of'))) {
+    // An imported duplicate may lack its canonical issue; that is no reason to refuse a comment.
     const message = 'issue.duplicate_of: is required for the status duplicate';
     throw new ServiceError('DUPLICATE_NEEDS_CANONICAL', message);
   }

@@ -65,12 +65,13 @@ export type { OrderValue, PagePosition } from './page-token.ts';
 export { decodePageToken, encodePageToken, fingerprintRequest } from './page-token.ts';
 export type * from './query/ast.ts';
 export type { CompiledQuery, CompileOptions, QueryResolver } from './query/compile.ts';
-export { compileQuery, EVERYTHING, hasTextTerm, hideArchived } from './query/compile.ts';
+export { compileQuery, EVERYTHING, hideArchived } from './query/compile.ts';
 export { checkTimeZone, readDate } from './query/date.ts';
 export { QueryError } from './query/error.ts';
-export { checkFilter, checkOrder } from './query/filter-check.ts';
+export { checkFilter, checkOrder, hasTextTerm } from './query/filter-check.ts';
 export type { FilterNames, FormatOptions } from './query/format.ts';
 export { formatFilter, formatOrder, formatQuery } from './query/format.ts';
+export { QUERY_LIMITS } from './query/limit.ts';
 export type { IssueFacts } from './query/match.ts';
 export { matchFilter } from './query/match.ts';
 export {
@@ -81,7 +82,7 @@ export {
   readOrderValues,
   readPosition,
 } from './query/order.ts';
-export { parseQuery, QUERY_LIMITS } from './query/parser.ts';
+export { parseQuery } from './query/parser.ts';
 export type { WordPattern } from './query/text.ts';
 export { MAX_WORD, matchWords, readWordPattern, tokenize } from './query/text.ts';
 export type { Reference } from './reference.ts';

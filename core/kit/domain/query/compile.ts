@@ -7,8 +7,8 @@ import { isOpen, STATUS_GROUPS } from '../status.ts';
 import type { Comparison, HistoryNode, Query, QueryNode, QueryValue, Span, TermNode, WordValue } from './ast.ts';
 import { checkTimeZone } from './date.ts';
 import { QueryError } from './error.ts';
-import { measureFilter } from './filter-check.ts';
-import { QUERY_LIMITS } from './parser.ts';
+import { hasTextTerm, measureFilter } from './filter-check.ts';
+import { QUERY_LIMITS } from './limit.ts';
 import { tokenize } from './text.ts';
 import { type DateContext, readTimeRange, resolveValue } from './value.ts';
 
@@ -94,20 +94,6 @@ export function hideArchived(filter: Filter): Filter {
   if (filter.node === undefined) return visible;
   const operands = filter.node.$case === 'and' ? filter.node.value.operands : [filter];
   return { node: { $case: 'and', value: { operands: [...operands, visible] } } };
-}
-
-/** Whether a Filter searches text: what an order by relevance needs. */
-export function hasTextTerm(filter: Filter): boolean {
-  const { node } = filter;
-  switch (node?.$case) {
-    case 'and':
-    case 'or':
-      return node.value.operands.some(hasTextTerm);
-    case 'term':
-      return getField(node.value.field)?.kind === 'text' && node.value.operator === HAS;
-    default:
-      return false;
-  }
 }
 
 const makeTerm = (field: string, operator: FilterOperator, values: FilterValue[]): Filter => ({

@@ -14,8 +14,7 @@ import {
 } from '../field.ts';
 import { findNearest } from '../suggestion.ts';
 import { WORDS } from '../word.ts';
-import { hasTextTerm } from './compile.ts';
-import { QUERY_LIMITS } from './parser.ts';
+import { QUERY_LIMITS } from './limit.ts';
 import { tokenize } from './text.ts';
 
 type ValueCase = NonNullable<FilterValue['kind']>['$case'];
@@ -257,6 +256,20 @@ function checkHistory(term: HistoryTerm, path: string): void {
         `${path}.kind`,
         `${term.kind} is no kind of history; 1 (was) or 2 (changed) is expected`,
       );
+  }
+}
+
+/** Whether a Filter searches text: what an order by relevance needs. */
+export function hasTextTerm(filter: Filter): boolean {
+  const { node } = filter;
+  switch (node?.$case) {
+    case 'and':
+    case 'or':
+      return node.value.operands.some(hasTextTerm);
+    case 'term':
+      return getField(node.value.field)?.kind === 'text' && node.value.operator === FilterOperator.HAS;
+    default:
+      return false;
   }
 }
 

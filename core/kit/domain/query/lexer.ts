@@ -41,6 +41,11 @@ export class Lexer {
     return quote(String.fromCodePoint(point));
   }
 
+  /** An error at what stands here. */
+  fail(problem: string): QueryError {
+    return new QueryError(this.spanHere(), `${problem}; found ${this.describeHere()}`);
+  }
+
   skipBlanks(): void {
     this.match(BLANKS);
   }
@@ -80,15 +85,10 @@ export class Lexer {
     return { name: name!, comparison: comparison as Comparison, span: { column: start + 1, length: name!.length } };
   }
 
-  /** Reads `name(`; undefined: it does not stand here. */
+  /** Reads `name(` if it stands here, in any case. */
   takeCall(name: string): boolean {
-    if (
-      !this.text
-        .slice(this.position, this.position + name.length + 1)
-        .toLowerCase()
-        .startsWith(`${name}(`)
-    )
-      return false;
+    const end = this.position + name.length;
+    if (this.text[end] !== '(' || this.text.slice(this.position, end).toLowerCase() !== name) return false;
     this.position += name.length + 1;
     return true;
   }

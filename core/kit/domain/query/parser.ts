@@ -1,43 +1,21 @@
 /** Text → tree. The grammar stands in README.md beside this file. */
 import type { OrderKey } from '@bugless/proto';
 import { quote } from '../check.ts';
-import {
-  CUSTOM_PREFIX,
-  FIELDS,
-  type FieldKind,
-  findField,
-  formatFieldWord,
-  getField,
-  parseCustomName,
-  RELEVANCE,
-} from '../field.ts';
-import { findNearest } from '../suggestion.ts';
-import type { Comparison, HistoryNode, Query, QueryNode, QueryValue, Span, TermNode, WordValue } from './ast.ts';
+import type { Comparison, HistoryNode, Query, QueryNode, QueryValue, Span, TermNode } from './ast.ts';
 import { QueryError } from './error.ts';
 import { Lexer } from './lexer.ts';
-
-/** Bounds of a query and of the Filter that it becomes. */
-export const QUERY_LIMITS = {
-  /** UTF-16 code units. */
-  length: 4000,
-  /** Levels of the tree. */
-  depth: 16,
-  terms: 200,
-  /** Values of one term. */
-  values: 100,
-  /** Characters of one text value. */
-  textCharacters: 1000,
-  orderKeys: 4,
-} as const;
-
-const IS_WORDS = ['open', 'closed', 'blocked', 'starred', 'archived'];
-const ORDER_WORDS = ['orderby', 'sort'];
-const SPECIAL_WORDS = ['has', 'is', ...ORDER_WORDS];
-const RANGE_KINDS: readonly FieldKind[] = ['time', 'number', 'enum'];
-const FIELD_WORDS = FIELDS.filter((field) => field.operators.length > 0).flatMap((field) => [
-  formatFieldWord(field.name),
-  ...field.aliases.filter((alias) => alias.length > 1),
-]);
+import { QUERY_LIMITS } from './limit.ts';
+import {
+  findFieldName,
+  findOrderField,
+  findRecorded,
+  IS_WORDS,
+  ORDER_WORDS,
+  ORDERABLE,
+  SPECIAL_WORDS,
+  suggest,
+} from './name.ts';
+import { finishWord, makeWord, parseValues } from './value-parser.ts';
 
 /** Parses a query. Throws QueryError; nothing that is written is ignored. */
 export function parseQuery(text: string): Query {
@@ -68,7 +46,7 @@ class Parser {
       throw new QueryError({ column: half + 1, length: 1 }, 'half of a surrogate pair is no character; remove it');
     lexer.skipBlanks();
     const root = lexer.atEnd ? undefined : this.parseOr(0);
-    if (!lexer.atEnd) throw this.fail(lexer.sees(')') ? 'this ) was never opened' : 'expected a term');
+    if (!lexer.atEnd) throw lexer.fail(lexer.sees(')') ? 'this ) was never opened' : 'expected a term');
     return { root, order: this.order ?? [], jump, length: lexer.text.length };
   }
 
@@ -101,8 +79,9 @@ class Parser {
     const operands: QueryNode[] = [];
     let end = start;
     for (let count = 0; ; count++) {
-      const keyword = lexer.spanHere();
+      const at = lexer.position;
       if (lexer.takeKeyword('AND')) {
+        const keyword = lexer.spanFrom(at);
         if (count === 0) throw new QueryError(keyword, 'expected a term before AND');
         lexer.skipBlanks();
         if (this.endsHere()) throw new QueryError(keyword, 'expected a term after AND');
@@ -112,7 +91,7 @@ class Parser {
       if (next !== undefined) operands.push(next);
       end = lexer.position;
       if (!lexer.seesBlank() && !lexer.sees(')')) {
-        throw this.fail('expected a blank between terms; put the whole in quotes to search for it as it stands');
+        throw lexer.fail('expected a blank between terms; put the whole in quotes to search for it as it stands');
       }
       lexer.skipBlanks();
     }
@@ -145,7 +124,7 @@ class Parser {
     if (this.endsHere() || (minus && lexer.seesBlank())) {
       throw new QueryError(mark, minus ? 'expected a term directly after -' : 'expected a term after NOT');
     }
-    if (lexer.sees('-')) throw this.fail('expected a term, not a second negation; write -(-a) if that is meant');
+    if (lexer.sees('-')) throw lexer.fail('expected a term, not a second negation; write -(-a) if that is meant');
     this.enter(level, mark);
     const operand = this.parseAtom(level + 1, true)!;
     return { type: 'not', operand, span: lexer.spanFrom(start) };
@@ -165,15 +144,15 @@ class Parser {
       const open = lexer.spanFrom(start);
       this.enter(level, open);
       lexer.skipBlanks();
-      if (lexer.sees(')')) throw this.fail('expected a term between ( and )');
+      if (lexer.sees(')')) throw lexer.fail('expected a term between ( and )');
       if (lexer.atEnd) throw new QueryError(open, 'this ( is never closed');
       const inner = this.parseOr(level + 1);
       if (!lexer.take(')'))
-        throw lexer.atEnd ? new QueryError(open, 'this ( is never closed') : this.fail('expected )');
+        throw lexer.atEnd ? new QueryError(open, 'this ( is never closed') : lexer.fail('expected )');
       return inner;
     }
     if (lexer.sees('|'))
-      throw this.fail('| stands only between values, as in status:(new|fixed); use OR between terms');
+      throw lexer.fail('| stands only between values, as in status:(new|fixed); use OR between terms');
     const history = lexer.takeCall('was') ? 'was' : lexer.takeCall('changed') ? 'changed' : undefined;
     if (history !== undefined) return this.parseHistory(history, start);
     const field = lexer.takeField();
@@ -192,7 +171,7 @@ class Parser {
     const { lexer } = this;
     const quoted = lexer.takeQuoted();
     const word = quoted ?? lexer.takeTextWord();
-    if (word === undefined) throw this.fail('expected a term');
+    if (word === undefined) throw lexer.fail('expected a term');
     if (quoted === undefined && /^(AND|OR|NOT)$/.test(word)) {
       throw new QueryError(
         lexer.spanFrom(start),
@@ -201,10 +180,10 @@ class Parser {
     }
     this.countTerm(start);
     if (quoted === undefined && /^p[0-4]$/i.test(word)) {
-      const value = this.makeWord(word, false, false, false, lexer.spanFrom(start));
+      const value = makeWord(word, false, false, false, lexer.spanFrom(start));
       return { type: 'term', field: 'priority', comparison: ':', values: [value], span: value.span };
     }
-    const value = this.finishWord(word, quoted !== undefined, 'text', start);
+    const value = finishWord(lexer, word, quoted !== undefined, 'text', start);
     return { type: 'text', value, span: value.span };
   }
 
@@ -228,8 +207,8 @@ class Parser {
       return undefined;
     }
     if (word === 'has' || word === 'is') return this.parseSpecial(word, start);
-    const field = this.findFieldName(head.name, head.span);
-    const values = this.parseValues(field, `${head.name}${head.comparison}`);
+    const field = findFieldName(head.name, head.span);
+    const values = parseValues(lexer, field, `${head.name}${head.comparison}`);
     this.countTerm(start);
     const node: TermNode = { type: 'term', field, comparison: head.comparison, values, span: lexer.spanFrom(start) };
     if (/[<>]/.test(head.comparison) && values.length > 1) {
@@ -244,10 +223,10 @@ class Parser {
     const name = lexer.takeName();
     const span = lexer.spanFrom(at);
     const expected = word === 'has' ? 'a field, as in has:assignee' : `one of ${IS_WORDS.join(', ')}`;
-    if (name === undefined) throw this.fail(`expected ${expected}, directly after ${word}:`);
+    if (name === undefined) throw lexer.fail(`expected ${expected}, directly after ${word}:`);
     this.countTerm(start);
     if (word === 'has') {
-      const field = this.findFieldName(name, span);
+      const field = findFieldName(name, span);
       return this.makeTerm(field, 'any', start, span);
     }
     const flag = name.toLowerCase();
@@ -257,112 +236,8 @@ class Parser {
   }
 
   private makeTerm(field: string, word: string, start: number, span: Span): TermNode {
-    const value = this.makeWord(word, false, false, false, span);
+    const value = makeWord(word, false, false, false, span);
     return { type: 'term', field, comparison: ':', values: [value], span: this.lexer.spanFrom(start) };
-  }
-
-  private makeWord(text: string, quoted: boolean, prefix: boolean, subtree: boolean, span: Span): WordValue {
-    return { type: 'word', text, quoted, prefix, subtree, span };
-  }
-
-  private findFieldName(name: string, span: Span): string {
-    const custom = parseCustomName(name);
-    if (custom !== undefined) return CUSTOM_PREFIX + custom;
-    const field = findField(name);
-    if (field !== undefined && field.operators.length > 0) return field.name;
-    const hint = suggest(name, [...FIELD_WORDS, ...SPECIAL_WORDS], false);
-    throw new QueryError(span, `there is no field ${quote(name)}${hint}; to search for the text, put it in quotes`);
-  }
-
-  /** `value ("," value)*` or `"(" value (("|"|"OR"|",") value)* ")"`. */
-  private parseValues(field: string, head: string): QueryValue[] {
-    const { lexer } = this;
-    const start = lexer.position;
-    const values: QueryValue[] = [];
-    const push = (value: QueryValue) => {
-      values.push(value);
-      if (values.length > QUERY_LIMITS.values) {
-        throw new QueryError(value.span, `a term takes at most ${QUERY_LIMITS.values} values`);
-      }
-    };
-    if (lexer.take('(')) {
-      const open = lexer.spanFrom(start);
-      do {
-        lexer.skipBlanks();
-        if (lexer.atEnd) throw new QueryError(open, 'this ( is never closed');
-        push(this.parseValue(field, 'expected a value'));
-        lexer.skipBlanks();
-      } while (lexer.take('|') || lexer.take(',') || lexer.takeKeyword('OR'));
-      if (!lexer.take(')')) {
-        throw lexer.atEnd
-          ? new QueryError(open, 'this ( is never closed')
-          : this.fail('expected | or ) between values');
-      }
-      return values;
-    }
-    do push(this.parseValue(field, `expected a value directly after ${values.length === 0 ? head : 'the comma'}`));
-    while (lexer.take(','));
-    return values;
-  }
-
-  private parseValue(field: string, expected: string): QueryValue {
-    const { lexer } = this;
-    const start = lexer.position;
-    const kind = getField(field)?.kind;
-    if ((kind === undefined || kind === 'user' || kind === 'users') && lexer.takeCall('group'))
-      return this.parseGroup(start);
-    const ranges = kind === undefined || RANGE_KINDS.includes(kind);
-    const quoted = lexer.takeQuoted();
-    if (quoted !== undefined) {
-      if (ranges && lexer.take('..')) {
-        const to = lexer.takeQuoted() ?? this.readEnd(lexer.takeValueWord());
-        return { type: 'range', from: quoted, to, span: lexer.spanFrom(start) };
-      }
-      return this.finishWord(quoted, true, field, start);
-    }
-    const word = lexer.takeValueWord();
-    if (word === undefined) throw this.fail(expected);
-    const dots = ranges ? word.indexOf('..') : -1;
-    if (dots < 0) return this.finishWord(word, false, field, start);
-    const to = word.length === dots + 2 ? lexer.takeQuoted() : undefined;
-    const ends = { from: this.readEnd(word.slice(0, dots)), to: to ?? this.readEnd(word.slice(dots + 2)) };
-    const span = lexer.spanFrom(start);
-    if (ends.from === undefined && ends.to === undefined)
-      throw new QueryError(span, '*..* has no end; use has: instead');
-    return { type: 'range', ...ends, span };
-  }
-
-  private readEnd(word: string | undefined): string | undefined {
-    if (word === undefined || word === '')
-      throw this.fail('expected both ends of the range, as in a..b; * leaves one open');
-    return word === '*' ? undefined : word;
-  }
-
-  private parseGroup(start: number): QueryValue {
-    const { lexer } = this;
-    lexer.skipBlanks();
-    const name = lexer.takeQuoted() ?? lexer.takeValueWord();
-    if (name === undefined) throw this.fail('expected the name of a group, as in group(ops)');
-    lexer.skipBlanks();
-    if (!lexer.take(')')) throw this.fail('expected ) after the name of the group');
-    return { type: 'group', name, span: lexer.spanFrom(start) };
-  }
-
-  /** Reads the marks behind a word: `*` of texts, `+` of components. */
-  private finishWord(word: string, quoted: boolean, field: string, start: number): WordValue {
-    const { lexer } = this;
-    const kind = getField(field)?.kind;
-    const takesPrefix = kind === 'text';
-    const mark = (char: string) => (quoted ? lexer.take(char) : word.length > 1 && word.endsWith(char));
-    const prefix = takesPrefix && mark('*');
-    const subtree = kind === 'component' && mark('+');
-    const text = !quoted && (prefix || subtree) ? word.slice(0, -1) : word;
-    const span = lexer.spanFrom(start);
-    if (text === '') throw new QueryError(span, 'expected something between the quotes');
-    if (text.length > QUERY_LIMITS.textCharacters) {
-      throw new QueryError(span, `a value has at most ${QUERY_LIMITS.textCharacters} characters`);
-    }
-    return this.makeWord(text, quoted, prefix, subtree, span);
   }
 
   private parseOrder(): OrderKey[] {
@@ -380,7 +255,7 @@ class Parser {
           'BAD_ORDER',
         );
       }
-      const field = name.toLowerCase() === RELEVANCE ? RELEVANCE : findOrderField(name);
+      const field = findOrderField(name);
       if (field === undefined)
         throw new QueryError(span, `can not order by ${quote(name)}${suggest(name, ORDERABLE)}`, 'BAD_ORDER');
       if (keys.some((key) => key.field === field)) throw new QueryError(span, `orders by ${name} twice`, 'BAD_ORDER');
@@ -389,7 +264,7 @@ class Parser {
         throw new QueryError(span, `an order has at most ${QUERY_LIMITS.orderKeys} fields`, 'BAD_ORDER');
       }
     } while (lexer.take(','));
-    if (!lexer.atEnd && !lexer.seesBlank() && !lexer.sees(')')) throw this.fail('expected a comma or a blank');
+    if (!lexer.atEnd && !lexer.seesBlank() && !lexer.sees(')')) throw lexer.fail('expected a comma or a blank');
     return keys;
   }
 
@@ -402,18 +277,18 @@ class Parser {
     if (kind === 'was') {
       const head = lexer.takeField();
       if (head === undefined || head.comparison !== ':')
-        throw this.fail('expected a field with a value, as in was(status:new)');
-      field = this.findRecorded(head.name, head.span);
-      parts.to = this.parseValues(field, `${head.name}:`);
+        throw lexer.fail('expected a field with a value, as in was(status:new)');
+      field = findRecorded(head.name, head.span);
+      parts.to = parseValues(lexer, field, `${head.name}:`);
     } else {
       const at = lexer.position;
       const name = lexer.takeName();
       if (name === undefined || (!lexer.seesBlank() && !lexer.sees(')'))) {
-        throw this.fail(
+        throw lexer.fail(
           'expected a field alone, then from: to: by: after: before: during:, as in changed(status to:fixed by:me)',
         );
       }
-      field = this.findRecorded(name, lexer.spanFrom(at));
+      field = findRecorded(name, lexer.spanFrom(at));
       lexer.skipBlanks();
       while (!lexer.sees(')') && !lexer.atEnd) {
         const head = lexer.takeField();
@@ -421,12 +296,12 @@ class Parser {
         const words = ['from', 'to', 'by', 'after', 'before', 'during'] as const;
         const part = words.find((each) => each === word);
         if (part === undefined || head?.comparison !== ':') {
-          if (head === undefined) throw this.fail(`expected one of ${words.join(': ')}:`);
+          if (head === undefined) throw lexer.fail(`expected one of ${words.join(': ')}:`);
           throw new QueryError(head.span, `expected one of ${words.join(': ')}:, not ${quote(head.name)}`);
         }
         if (parts[part] !== undefined) throw new QueryError(head.span, `${part}: is given twice`);
         const of = part === 'by' ? 'assignee' : part === 'from' || part === 'to' ? field : 'created';
-        parts[part] = this.parseValues(of, `${part}:`);
+        parts[part] = parseValues(lexer, of, `${part}:`);
         const single = part === 'after' || part === 'before' || part === 'during';
         if (single && parts[part].length > 1) throw new QueryError(parts[part][1]!.span, `${part}: takes one date`);
         lexer.skipBlanks();
@@ -434,7 +309,7 @@ class Parser {
     }
     lexer.skipBlanks();
     if (!lexer.take(')')) {
-      throw lexer.atEnd ? new QueryError(open, `this ${kind}( is never closed`) : this.fail('expected )');
+      throw lexer.atEnd ? new QueryError(open, `this ${kind}( is never closed`) : lexer.fail('expected )');
     }
     this.countTerm(start);
     const { from = [], to = [], by = [], after, before, during } = parts;
@@ -451,30 +326,4 @@ class Parser {
       span: lexer.spanFrom(start),
     };
   }
-
-  private findRecorded(name: string, span: Span): string {
-    const field = this.findFieldName(name, span);
-    if (field.startsWith(CUSTOM_PREFIX) || getField(field)!.recorded) return field;
-    const recorded = FIELDS.filter((each) => each.recorded).map((each) => formatFieldWord(each.name));
-    throw new QueryError(span, `history does not record ${name}; it records ${recorded.join(', ')}`);
-  }
-
-  private fail(problem: string): QueryError {
-    const { lexer } = this;
-    return new QueryError(lexer.spanHere(), `${problem}; found ${lexer.describeHere()}`);
-  }
-}
-
-const ORDERABLE = [...FIELDS.filter((field) => field.orderable).map((field) => formatFieldWord(field.name)), RELEVANCE];
-
-function findOrderField(name: string): string | undefined {
-  const field = findField(name);
-  return field?.orderable === true ? field.name : undefined;
-}
-
-/** `; is "status" meant?`, else the list of what is known, if wanted. */
-export function suggest(word: string, candidates: readonly string[], list = true): string {
-  const near = findNearest(word, candidates);
-  if (near !== undefined) return `; is ${quote(near)} meant?`;
-  return list ? `; one of ${candidates.join(', ')} is expected` : '';
 }

@@ -7,7 +7,7 @@ import type { Comparison, QueryValue, RangeValue, WordValue } from './ast.ts';
 import type { QueryResolver } from './compile.ts';
 import { DATE_FORMS, type DateSpan, readDate, toLocalDays } from './date.ts';
 import { QueryError } from './error.ts';
-import { suggest } from './parser.ts';
+import { suggest } from './name.ts';
 
 /** When and where dates are read; notes whether now mattered. */
 export interface DateContext {
