@@ -52,7 +52,7 @@ async function answerStream(
   } catch (error) {
     throw feed.failure?.error ?? error;
   } finally {
-    scope.close(true);
+    scope.close();
   }
 }
 
@@ -65,10 +65,13 @@ function connectStream(endpoint: Endpoint) {
       const copy = feed === undefined ? endpoint.types.request.copy(request ?? {}) : feed.copies();
       if (scope.failure !== undefined) throw scope.failure;
       yield* scope.follow(endpoint.stream(copy, scope.context));
+      scope.close();
     } catch (error) {
       throw feed?.failure?.error ?? error;
     } finally {
-      scope.close(true);
+      // Unless it came to its end: whoever reads it has gone away.
+      scope.cancel();
+      scope.close();
     }
   };
 }

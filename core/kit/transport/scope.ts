@@ -17,6 +17,7 @@ export class CallScope {
   #timer: NodeJS.Timeout | undefined;
   #parent: AbortSignal | undefined;
   #failure: ServiceError | undefined;
+  #closed = false;
   #waiting: Set<(error: ServiceError) => void> | undefined;
 
   constructor(method: string, context: CallContext) {
@@ -83,10 +84,10 @@ export class CallScope {
     this.#end(failure);
   }
 
-  /** The call is over; `abandoned` tells its implementation so. */
-  close(abandoned = false): void {
+  /** The call is over: from now on nothing ends it. */
+  close(): void {
+    this.#closed = true;
     this.#release();
-    if (abandoned) this.#controller.abort();
   }
 
   #arm(deadline: number): void {
@@ -104,7 +105,7 @@ export class CallScope {
   #onAbort = (): void => this.#end();
 
   #end(failure?: ServiceError): void {
-    if (this.#failure !== undefined) return;
+    if (this.#closed || this.#failure !== undefined) return;
     this.#failure = failure ?? createAbortError(this.#method, this.context);
     this.#release();
     this.#controller.abort(this.#failure);

@@ -6,7 +6,7 @@ import {
   type Client as GrpcClient,
   Client as GrpcLink,
 } from '@grpc/grpc-js';
-import { ServiceError } from '../../service/error.ts';
+import { ServiceError, type StatusCode } from '../../service/error.ts';
 import type { Client, ServiceDefinition } from '../../service/port.ts';
 import { type Address, checkSecurity, formatHost, type LinkSecurity, parseAddress, readTls } from '../address.ts';
 import { createAbortError, type FailureLog, isServiceError } from '../failure.ts';
@@ -46,8 +46,8 @@ export interface OpenChannelOptions extends LinkSecurity {
   readonly log?: FailureLog;
   /**
    * Looks at who answers, after each connect and before any other call is sent. It calls through the clients
-   * that it makes with `connect`. When it rejects with anything but UNAVAILABLE, calls fail with
-   * what it threw until the link is made anew.
+   * that it makes with `connect`. When it rejects, calls fail with what it threw until the link is made anew;
+   * after UNAVAILABLE and the like it is asked again.
    */
   readonly checkPeer?: (connect: Channel['connect']) => Promise<void>;
 }
@@ -70,7 +70,8 @@ const OPTIONS: ChannelOptions = {
   'grpc.enable_channelz': 0,
 };
 
-/** While a connected peer says UNAVAILABLE to checkPeer. */
+/** Failures of checkPeer that may pass by themselves, and the pause before it is asked again. */
+const PASSING: readonly StatusCode[] = ['UNAVAILABLE', 'DEADLINE_EXCEEDED', 'CANCELLED', 'RESOURCE_EXHAUSTED'];
 const PEER_PAUSE = 100;
 /** To learn why a server cannot be reached. */
 const PROBE_LIMIT = 500;
@@ -223,7 +224,7 @@ class GrpcChannel implements Channel, Link {
         return;
       } catch (error) {
         if (connection !== this.#connection) return;
-        if (!isServiceError(error) || error.code !== 'UNAVAILABLE') {
+        if (!isServiceError(error) || !PASSING.includes(error.code)) {
           this.#refusal = isServiceError(error)
             ? error
             : new ServiceError('INTERNAL', `the plugin at ${this.address} could not be examined`, { cause: error });

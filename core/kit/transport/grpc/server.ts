@@ -261,7 +261,7 @@ async function handle(
     else (call as ServerWritableStream<Buffer, Buffer>).emit('error', failure);
   } finally {
     leave?.();
-    scope?.close(true);
+    scope?.close();
   }
 }
 
