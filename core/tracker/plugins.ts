@@ -58,6 +58,7 @@ function open(
 ): Promise<PluginLink> {
   return openPlugin({
     ...section,
+    startLimitMillis: section.startTimeout * 1000,
     service,
     environment: { log: log.child({ plugin: section.plugin }), dataDirectory: config.dataDir, now: Date.now },
     folder: config.file === undefined ? process.cwd() : dirname(config.file),

@@ -211,6 +211,7 @@ function fillPlugin(section: string, given: NonNullable<ConfigFile['model']>, pl
     transport: given.transport ?? 'in-process',
     tls: given.tls,
     plaintext: given.plaintext ?? false,
+    startTimeout: given.startTimeout ?? 10,
     config: (given.config ?? {}) as Readonly<Record<string, unknown>>,
   };
 }

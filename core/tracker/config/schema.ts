@@ -31,6 +31,14 @@ const PluginSection = {
   plaintext: Type.Optional(
     Type.Boolean({ description: 'Speak without TLS to a `host:port` on loopback.', default: false }),
   ),
+  startTimeout: Type.Optional(
+    Type.Integer({
+      description: 'Seconds to wait for a remote plugin when starting.',
+      default: 10,
+      minimum: 1,
+      maximum: 3600,
+    }),
+  ),
   config: Type.Optional(
     Type.Object({}, { additionalProperties: true, description: "The plugin's own configuration; see its README." }),
   ),
@@ -155,6 +163,8 @@ export interface PluginSettings {
   readonly transport: string;
   readonly tls: Static<typeof Tls> | undefined;
   readonly plaintext: boolean;
+  /** Seconds. */
+  readonly startTimeout: number;
   readonly config: Readonly<Record<string, unknown>>;
 }
 
