@@ -18,7 +18,7 @@ export const FilterOperator = {
    */
   HAS: 1,
   /**
-   * EQUALS - `f=v`: equal. On text: the whole text, compared without case.
+   * EQUALS - `f=v`: equal. On titles: the whole text, compared without case. Custom fields take HAS instead.
    * On collections: the value is the only element.
    */
   EQUALS: 2,
@@ -77,8 +77,8 @@ export namespace HistoryKind {
  */
 export interface Filter {
   /**
-   * Exactly one is set. An absent node (the empty Filter) matches every issue
-   * that the caller may see.
+   * Exactly one is set. An absent node (the empty Filter), at the top or as an operand, matches
+   * every issue that the caller may see.
    */
   node:
     | //
@@ -108,7 +108,7 @@ export interface FilterList {
 /** One condition. With several values it matches when one of them does. */
 export interface FilterTerm {
   /**
-   * Canonical field name, as listed in the kit's `domain/fields.ts`: `text` for a
+   * Canonical field name, as listed in the kit's `domain/field.ts`: `text` for a
    * bare word (title, description and comments), `title`, `status`, … or
    * `field.NAME` for a custom field.
    */
@@ -124,7 +124,10 @@ export interface FilterValue {
   /** Exactly one is set. */
   kind:
     | //
-    /** Words to find in text, or the exact text of a label, version or custom field. */
+    /**
+     * Words to find in text, or the exact text of a label, version or custom field: compared
+     * as a whole without case, so neither phrase nor prefix.
+     */
     { $case: "text"; value: FilterText }
     | //
     /** A number: an enum's number, a count, or a custom number field's value. */
@@ -185,7 +188,10 @@ export interface FilterNumberRange {
   max?: number | undefined;
 }
 
-/** A condition on the changes of one field. */
+/**
+ * A condition on the changes of one field. Among its values the user `""` and the reference `0`
+ * mean that the field was empty.
+ */
 export interface HistoryTerm {
   /** Required. */
   kind: HistoryKind;
