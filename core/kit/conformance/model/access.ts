@@ -3,6 +3,7 @@ import {
   AccessLimit,
   type CallContext,
   type ErrorReason,
+  type Model,
   Permission,
   type ServiceError,
   Status,
@@ -82,6 +83,34 @@ const OPERATIONS: readonly Operation[] = [
   },
 ];
 
+/** An issue in a component where some have one permission and no more: one by name, one through a group. */
+interface Rank {
+  readonly rank: Permission;
+  readonly people: readonly CallContext[];
+  readonly component: string;
+  readonly issue: string;
+}
+
+const ranks = new WeakMap<Model, Promise<Rank[]>>();
+
+/** One for each permission, made once in a run: each operation of the table is tried on all of them. */
+function readRanks(world: ModelWorld): Promise<Rank[]> {
+  const made = ranks.get(world.model) ?? Promise.all(Object.values(Permission).map((rank) => makeRank(world, rank)));
+  ranks.set(world.model, made);
+  return made;
+}
+
+async function makeRank(world: ModelWorld, rank: Permission): Promise<Rank> {
+  const group = `group-${world.tag}-${rank}`;
+  const people = [world.person(), world.person({ groups: [group] })];
+  const grants = [
+    grantUser(people[0]!, rank),
+    { principal: { $case: 'group' as const, value: group }, permission: rank },
+  ];
+  const component = (await world.component({ access: rank === 0 ? [] : grants })).id;
+  return { rank, people, component, issue: (await world.issue({ component }, world.root)).id };
+}
+
 /** Who may do what: components, limits of single issues, anonymous callers, scopes of tokens. */
 export const ACCESS_CASES: readonly ModelCase[] = [
   ...OPERATIONS.map((operation): ModelCase => {
@@ -90,18 +119,8 @@ export const ACCESS_CASES: readonly ModelCase[] = [
       capability,
       rule: 'What the caller may not see is NOT_FOUND; what it sees but may not do is PERMISSION_DENIED (FORBIDDEN).',
       async run(world) {
-        for (const rank of [0, 1, 2, 3, 4, 5] as const) {
-          const [byUser, byGroup] = [world.person(), world.person({ groups: [`group-${world.tag}`] })];
-          const access =
-            rank === 0
-              ? []
-              : [
-                  grantUser(byUser, rank),
-                  { principal: { $case: 'group' as const, value: `group-${world.tag}` }, permission: rank },
-                ];
-          const component = (await world.component({ access })).id;
-          const issue = (await world.issue({ component }, world.root)).id;
-          for (const who of [byUser, byGroup]) {
+        for (const { rank, people, issue, component } of await readRanks(world)) {
+          for (const who of people) {
             const call = operation.run(world, { issue, component }, who);
             if (rank === 0) await expectError(call, operation.hidden);
             else if (rank < operation.needs) await expectError(call, 'FORBIDDEN');
