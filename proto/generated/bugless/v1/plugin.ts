@@ -16,7 +16,7 @@ export interface GetInfoResponse {
   id: string;
   /** Version of the plugin, semver. */
   version: string;
-  /** What it implements: `bugless.v1.Model`, `bugless.v1.Authenticator`; at least one. */
+  /** What it implements: `bugless.v1.ModelService`, `bugless.v1.AuthenticatorService`; at least one. */
   services: string[];
   /** Contract versions that it speaks: `1`. Core asks for `1`. */
   contractVersions: number[];
@@ -399,7 +399,7 @@ export const Limits: MessageFns<Limits> = {
 
 /**
  * What every plugin answers, whatever it implements. Beside it a plugin serves
- * grpc.health.v1.Health (service names `bugless.v1.Model`, `bugless.v1.Authenticator`
+ * grpc.health.v1.Health (service names `bugless.v1.ModelService`, `bugless.v1.AuthenticatorService`
  * and the empty name for all) and server reflection.
  */
 export type PluginServiceDefinition = typeof PluginServiceDefinition;
@@ -427,7 +427,7 @@ export const PluginServiceDefinition = {
 
 /**
  * What every plugin answers, whatever it implements. Beside it a plugin serves
- * grpc.health.v1.Health (service names `bugless.v1.Model`, `bugless.v1.Authenticator`
+ * grpc.health.v1.Health (service names `bugless.v1.ModelService`, `bugless.v1.AuthenticatorService`
  * and the empty name for all) and server reflection.
  */
 export type PluginServiceService = typeof PluginServiceService;
