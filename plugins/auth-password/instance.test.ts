@@ -80,7 +80,7 @@ t.test('without any configuration: embedded Postgres in the data directory', asy
 });
 
 t.test('the first administrator', async (t) => {
-  const { authenticator: auth, clock } = await start(t);
+  const { authenticator: auth, clock } = await start(t, { bcryptConcurrency: 4 });
   t.same(await auth.getSetup({}, NOBODY), { needed: true });
   await rejectsWith(t, auth.createSetupCode({}, NOBODY), 'LOGIN_REQUIRED');
   const old = await auth.createSetupCode({}, SYSTEM);
@@ -94,12 +94,13 @@ t.test('the first administrator', async (t) => {
   clock.advance(24 * 3_600_000);
   await rejectsWith(t, setup('root'), 'BAD_CREDENTIALS', 'over after a day');
   const latest = await auth.createSetupCode({}, SYSTEM);
-  const racing = await Promise.allSettled([setup('one', latest), setup('two', latest)]);
-  t.same(racing.map(({ status }) => status).sort(), ['fulfilled', 'rejected'], 'two at once: one wins');
-  const lost = racing.find(({ status }) => status === 'rejected') as PromiseRejectedResult;
-  t.equal((lost.reason as ServiceError).reason, 'ALREADY_SET_UP');
+  const racing = await Promise.allSettled(['one', 'two', 'three', 'four'].map((name) => setup(name, latest)));
+  t.equal(racing.filter(({ status }) => status === 'fulfilled').length, 1, 'four at once: one wins');
+  for (const lost of racing) {
+    if (lost.status === 'rejected') t.equal((lost.reason as ServiceError).reason, 'ALREADY_SET_UP');
+  }
   t.same(await auth.getSetup({}, NOBODY), { needed: false });
-  await rejectsWith(t, setup('three', latest), 'ALREADY_SET_UP');
+  await rejectsWith(t, setup('five', latest), 'ALREADY_SET_UP');
   await rejectsWith(t, auth.createSetupCode({}, SYSTEM), 'ALREADY_SET_UP');
   const won = racing.find(({ status }) => status === 'fulfilled') as PromiseFulfilledResult<
     Awaited<ReturnType<typeof setup>>
@@ -195,23 +196,29 @@ t.test('a name that nobody has takes as long as a wrong password', async (t) => 
   const k = database.kysely<Tables>();
   const { id } = (await auth.resolveUsernames({ usernames: ['cheap'] }, NOBODY)).results[0]!.user!;
   await k.updateTable('auth_password').set(cheap).where('user_id', '=', id).execute();
-  const times: Record<string, number[]> = { present: [], cheap: [], absent: [] };
-  const names = Object.keys(times);
-  for (let n = 0; n < 40; n += 1) {
-    // Interleaved, so that whatever else the machine does meets all alike.
-    for (const name of n % 2 === 0 ? names : [...names].reverse()) {
-      await k.deleteFrom('auth_throttle').execute();
-      const began = performance.now();
-      await auth.authenticatePassword({ username: name, password: 'wrong one' }, NOBODY).catch(() => {});
-      times[name]!.push(performance.now() - began);
+  const names = ['present', 'cheap', 'absent'];
+  const lowerQuartile = (values: number[]) => values.sort((a, b) => a - b)[Math.floor(values.length / 4)]!;
+  const measure = async () => {
+    const times = new Map(names.map((name) => [name, [] as number[]]));
+    for (let n = 0; n < 32; n += 1) {
+      // Interleaved, so that whatever else the machine does meets all alike.
+      for (const name of n % 2 === 0 ? names : [...names].reverse()) {
+        await k.deleteFrom('auth_throttle').execute();
+        const began = performance.now();
+        await auth.authenticatePassword({ username: name, password: 'wrong one' }, NOBODY).catch(() => {});
+        times.get(name)!.push(performance.now() - began);
+      }
     }
+    return names.map((name) => lowerQuartile(times.get(name)!));
+  };
+  // A shortcut would show in every round (a third of the time or less), a busy machine in some.
+  let alike = false;
+  for (let round = 1; round <= 4 && !alike; round += 1) {
+    const quartiles = await measure();
+    t.comment(`lower quartiles, ms: ${names.map((name, n) => `${name} ${quartiles[n]!.toFixed(2)}`).join(', ')}`);
+    alike = Math.max(...quartiles) < 1.3 * Math.min(...quartiles);
   }
-  const quartile = (values: number[]) => values.sort((a, b) => a - b)[Math.floor(values.length / 4)]!;
-  const [present, low, absent] = [quartile(times.present!), quartile(times.cheap!), quartile(times.absent!)];
-  t.comment(`lower quartiles, ms: present ${present.toFixed(2)}, cheap ${low.toFixed(2)}, absent ${absent.toFixed(2)}`);
-  for (const [name, value] of Object.entries({ cheap: low, absent })) {
-    t.ok(Math.abs(value - present) < present * 0.35, `${name} as long as present`);
-  }
+  t.ok(alike, 'all three within 30 %');
 });
 
 t.test('a hash follows the setting', async (t) => {
@@ -229,14 +236,12 @@ t.test('a hash follows the setting', async (t) => {
   t.match(await read(), { cost: 6, hash: /^\$2b\$06\$/ });
   await auth.authenticatePassword({ username: 'ann', password: SECRET }, NOBODY);
 
-  // A password changed while the login still hashes is not put back.
+  // A password changed between the comparison and the new hash is not put back.
   await put(await bcrypt.hash(SECRET, 4), 4);
   const other = await bcrypt.hash('another one', 6);
   await sql`create function swap() returns trigger language plpgsql as $$
-    begin if new.kind = 'login' then update auth_password set hash = ${sql.lit(other)}, cost = 6; end if; return new; end $$`.execute(
-    k,
-  );
-  await sql`create trigger swap before insert on auth_audit for each row execute function swap()`.execute(k);
+    begin update auth_password set hash = ${sql.lit(other)}, cost = 6; return old; end $$`.execute(k);
+  await sql`create trigger swap before delete on auth_throttle for each row execute function swap()`.execute(k);
   await auth.authenticatePassword({ username: 'ann', password: SECRET }, NOBODY);
   t.equal((await read()).hash, other);
 });
@@ -284,16 +289,12 @@ t.test('throttles: growing, shared, never for good', async (t) => {
 t.test('a full queue is no failed login', async (t) => {
   const { authenticator: auth } = await start(t, { bcryptConcurrency: 1, bcryptQueue: 1, bcryptCost: 10 });
   await addPerson(auth, 'ann', { password: SECRET });
-  const outcomes = await Promise.all(
-    Array.from({ length: 5 }, () =>
-      reasonOf(
-        auth.authenticatePassword({ username: 'ann', password: SECRET, client: { address: '192.0.2.3' } }, NOBODY),
-      ),
-    ),
-  );
-  t.ok(outcomes.includes('OVERLOADED'));
-  t.ok(outcomes.every((reason) => reason === '-' || reason === 'OVERLOADED'));
-  t.equal(await reasonOf(auth.authenticatePassword({ username: 'ann', password: SECRET }, NOBODY)), '-');
+  const login = (password: string) =>
+    reasonOf(auth.authenticatePassword({ username: 'ann', password, client: { address: '192.0.2.3' } }, NOBODY));
+  const outcomes = await Promise.all(Array.from({ length: 5 }, () => login('wrong')));
+  t.same(outcomes.sort(), ['BAD_CREDENTIALS', 'BAD_CREDENTIALS', 'OVERLOADED', 'OVERLOADED', 'OVERLOADED']);
+  for (let n = 0; n < 3; n += 1) t.equal(await login('wrong'), 'BAD_CREDENTIALS', 'two were counted before, not five');
+  t.equal(await login('wrong'), 'THROTTLED');
 });
 
 t.test('changing and resetting a password', async (t) => {

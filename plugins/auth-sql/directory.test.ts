@@ -174,9 +174,13 @@ for (const [engine, options] of Object.entries(ENGINES)) {
       'LAST_ADMIN',
     );
     const second = await addPerson(auth, 'second', { admin: true });
-    const leaving = await Promise.allSettled([demote(root.user), demote(second.user, second)]);
-    t.same(leaving.map(({ status }) => status).sort(), ['fulfilled', 'rejected']);
-    await auth.updateUser({ id: root.user, user: { admin: true }, updateMask: ['admin'] }, SYSTEM);
+    for (let round = 0; round < 5; round += 1) {
+      const leaving = await Promise.allSettled([demote(root.user), demote(second.user, second)]);
+      t.same(leaving.map(({ status }) => status).sort(), ['fulfilled', 'rejected']);
+      for (const { user } of [root, second]) {
+        await auth.updateUser({ id: user, user: { admin: true }, updateMask: ['admin'] }, SYSTEM);
+      }
+    }
 
     // A request id
     const create = { user: { username: 'dora' }, requestId: 'r-1' };
