@@ -21,7 +21,7 @@ export function createIndex(dialect: Dialect, index: IndexDefinition): string {
   return [
     `create ${index.unique ? 'unique ' : ''}index if not exists ${index.name} on ${index.table} (${index.columns.join(', ')})`,
     sharded ? 'using hash' : '',
-    index.include ? `${dialect.createIndex.include} (${index.include.join(', ')})` : '',
+    index.include ? `${dialect.include} (${index.include.join(', ')})` : '',
     sharded ? 'with (bucket_count = 8)' : '',
     index.where ? `where ${index.where}` : '',
   ]

@@ -7,6 +7,7 @@ import { TEXT_STEP } from './0005-text.ts';
 import { IMPORT_STEP } from './0006-import.ts';
 import { OUTBOX_STEP } from './0007-outbox.ts';
 import { STARS_STEP } from './0008-stars.ts';
+import { ORDER_STEP } from './0009-order.ts';
 
 /** The steps in which the schema grew, oldest first. Released ones are never changed: add a file and a line. */
 export const MIGRATIONS = defineMigrations('bugless_model', [
@@ -18,4 +19,5 @@ export const MIGRATIONS = defineMigrations('bugless_model', [
   IMPORT_STEP,
   OUTBOX_STEP,
   STARS_STEP,
+  ORDER_STEP,
 ]);

@@ -18,6 +18,6 @@ export const KEY_KIND = {
   CUSTOM_FIELD: 8,
   /** A user who commented (not the description). */
   COMMENTER: 9,
-  /** A user named on an issue whose access limit is VIEW; only there, since only there being named opens it. */
+  /** A user named on an issue with an access limit; only there, since only there being named matters. */
   PARTY: 10,
 } as const;

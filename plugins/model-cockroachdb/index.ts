@@ -1,0 +1,41 @@
+import { definePlugin } from '@bugless/kit/plugin';
+import {
+  createModelInstance,
+  readSharedConfiguration,
+  SHARED_CONFIGURATION,
+  type SharedConfiguration,
+} from '@bugless/model-sql';
+
+/** What stands under `config` of the model in the configuration file. */
+export interface ModelCockroachdbConfiguration extends SharedConfiguration {
+  readonly url: string;
+}
+
+/** The Model on CockroachDB. */
+export default definePlugin<ModelCockroachdbConfiguration>({
+  id: '@bugless/model-cockroachdb',
+  version: '0.1.0',
+  contractVersions: [1],
+  services: ['bugless.v1.ModelService'],
+  configuration: {
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    type: 'object',
+    additionalProperties: false,
+    required: ['url'],
+    properties: {
+      url: {
+        type: 'string',
+        pattern: '^postgres(ql)?://',
+        'x-secret': true,
+        description: 'postgresql://user:password@host:26257/database of a CockroachDB v23.2 or later.',
+      },
+      ...SHARED_CONFIGURATION,
+    },
+  },
+  create(configuration, environment) {
+    return createModelInstance(
+      { engine: 'cockroachdb', url: configuration.url, ...readSharedConfiguration(configuration) },
+      environment,
+    );
+  },
+});

@@ -1,0 +1,53 @@
+import type { CallContext, ModelImplementation } from '@bugless/kit/service';
+import { toServiceError } from '@bugless/sql';
+import { editComment, redactComment } from './comment-writer.ts';
+import { getComponent, listComponents } from './component-reader.ts';
+import { createComponent, moveComponent, updateComponent } from './component-writer.ts';
+import { importIssues } from './import-writer.ts';
+import { batchGetIssues, getIssue } from './issue-reader.ts';
+import { batchUpdateIssues, createIssue, updateIssue } from './issue-writer.ts';
+import { countIssues, searchIssues } from './search/search.ts';
+import type { Store } from './store.ts';
+import { listCommentVersions, listUpdates } from './update-reader.ts';
+
+/**
+ * The Model on a store: every RPC that it has, and the function that answers it.
+ * `getStore` may throw NOT_READY; `running` holds what has not answered yet.
+ */
+export function createModel(getStore: () => Store, running: Set<Promise<unknown>> = new Set()): ModelImplementation {
+  const on =
+    <Request, Response>(answer: (store: Store, request: Request, context: CallContext) => Promise<Response>) =>
+    async (request: Request, context: CallContext): Promise<Response> => {
+      const answering = answer(getStore(), request, context);
+      running.add(answering);
+      try {
+        return await answering;
+      } catch (error) {
+        // No driver's word leaves the plugin.
+        throw toServiceError(error);
+      } finally {
+        running.delete(answering);
+      }
+    };
+  return {
+    createIssue: on(createIssue),
+    getIssue: on(getIssue),
+    batchGetIssues: on(batchGetIssues),
+    updateIssue: on(updateIssue),
+    batchUpdateIssues: on(batchUpdateIssues),
+    listUpdates: on(listUpdates),
+    editComment: on(editComment),
+    redactComment: on(redactComment),
+    listCommentVersions: on(listCommentVersions),
+    searchIssues: on(searchIssues),
+    countIssues: on(countIssues),
+
+    createComponent: on(createComponent),
+    getComponent: on(getComponent),
+    listComponents: on(listComponents),
+    updateComponent: on(updateComponent),
+    moveComponent: on(moveComponent),
+
+    importIssues: on(importIssues),
+  };
+}

@@ -1,0 +1,131 @@
+import type { PluginDetails, PluginEnvironment, PluginInstance } from '@bugless/kit/plugin';
+import { type CapabilityClaims, type ModelCapability, ServiceError } from '@bugless/kit/service';
+import { type Database, type DatabaseOptions, migrate, openDatabase } from '@bugless/sql';
+import { prepareStore } from './bootstrap.ts';
+import { ComponentCache } from './component-cache.ts';
+import { ENTITIES } from './entity/index.ts';
+import { IssueIds } from './issue-ids.ts';
+import { createModel } from './model.ts';
+import { sweepRequestLog } from './request-log.ts';
+import { MIGRATIONS } from './schema/index.ts';
+import type { ModelTables } from './schema/tables.ts';
+import type { Store } from './store.ts';
+import { TextIndex } from './text-index.ts';
+import { MAX_PAGE_SIZE } from './update-reader.ts';
+
+/** How often answers past their time are looked for. */
+const SWEEP_MILLIS = 10 * 60_000;
+const ABSENT = 'not part of this version yet';
+
+/** What this library can do on an engine. */
+export function listCapabilities(database: Pick<Database, 'dialect'>): CapabilityClaims<ModelCapability> {
+  const ranked = database.dialect.textSearch === 'tsvector';
+  return {
+    access: true,
+    custom_fields: true,
+    comment_editing: true,
+    import: true,
+    hotlists: ABSENT,
+    stars: ABSENT,
+    saved_searches: ABSENT,
+    attachments: ABSENT,
+    events: ABSENT,
+    webhooks: ABSENT,
+    summary: ABSENT,
+    'search.text': true,
+    'search.history': true,
+    'search.ranked': ranked || `${database.dialect.title} does not rank text`,
+  };
+}
+
+/** A store, and how it ends. */
+export interface OpenStore {
+  readonly store: Store;
+  readonly dataId: string;
+  close(): Promise<void>;
+}
+
+/** Brings a database up to date and opens the Model's store on it. The database stays the caller's on failure. */
+export async function openStore(db: Database, environment: Pick<PluginEnvironment, 'log' | 'now'>): Promise<OpenStore> {
+  const { log, now } = environment;
+  await migrate(db, MIGRATIONS, { log });
+  const kysely = db.kysely<ModelTables>();
+  const ids = new IssueIds(db, now);
+  const textIndex = new TextIndex(db, log);
+  const store: Store = {
+    db,
+    dialect: db.dialect,
+    kysely,
+    components: new ComponentCache(kysely),
+    ids,
+    textIndex,
+    log,
+    now,
+  };
+  const dataId = await prepareStore(store);
+  await store.components.fresh(0);
+  await ids.start();
+  await textIndex.start();
+  const sweep = setInterval(() => {
+    sweepRequestLog(store).catch((error: unknown) =>
+      log.warn({ err: error }, 'answers past their time were not deleted'),
+    );
+  }, SWEEP_MILLIS);
+  sweep.unref();
+  return {
+    store,
+    dataId,
+    async close() {
+      clearInterval(sweep);
+      await textIndex.stop();
+      await ids
+        .stop()
+        .catch((error: unknown) => log.warn({ err: error }, 'the node number was not given back; it runs out'));
+    },
+  };
+}
+
+/** A Model plugin at work, on the database that these options open. */
+export function createModelInstance(
+  options: Omit<DatabaseOptions, 'entities' | 'log' | 'applicationName'>,
+  environment: PluginEnvironment,
+): PluginInstance {
+  let db: Database | undefined;
+  let open: OpenStore | undefined;
+  const running = new Set<Promise<unknown>>();
+
+  const need = <T>(value: T | undefined): T => {
+    if (value === undefined)
+      throw new ServiceError('NOT_READY', 'the Model has not started yet; try again in a moment');
+    return value;
+  };
+
+  return {
+    model: createModel(() => need(open).store, running),
+    async start() {
+      db = await openDatabase({
+        ...options,
+        entities: [...ENTITIES],
+        log: environment.log,
+        applicationName: 'bugless-model',
+      });
+      open = await openStore(db, environment);
+    },
+    getDetails(): PluginDetails {
+      return { capabilities: listCapabilities(need(db)), maxPageSize: MAX_PAGE_SIZE, dataId: need(open).dataId };
+    },
+    async checkReady() {
+      need(open);
+      await need(db).ping();
+    },
+    async drain() {
+      await Promise.allSettled([...running]);
+    },
+    async stop() {
+      await open?.close();
+      open = undefined;
+      await db?.close();
+      db = undefined;
+    },
+  };
+}
