@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { definePlugin } from '@bugless/kit/plugin';
+import { MAX_ATTACHMENT_SIZE } from './attachments.ts';
 import { createEnvironment } from './environment.ts';
 import { createModel } from './model.ts';
 import { MAX_PAGE_SIZE } from './page.ts';
@@ -37,17 +38,18 @@ export default definePlugin<object>({
             saved_searches: true,
             events: true,
             import: true,
+            attachments: true,
             comment_editing: true,
             custom_fields: true,
             access: true,
             'search.text': true,
             'search.history': true,
             'search.ranked': 'an example in memory ranks nothing',
-            attachments: 'an example in memory stores no files',
             webhooks: 'an example in memory has no outbox to deliver from',
             summary: 'an example in memory counts nothing for plots',
           },
           maxPageSize: MAX_PAGE_SIZE,
+          maxAttachmentSize: MAX_ATTACHMENT_SIZE,
           maxExactCount: MAX_EXACT_COUNT,
           dataId,
         };

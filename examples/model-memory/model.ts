@@ -1,4 +1,5 @@
 import type { ModelImplementation } from '@bugless/kit/service';
+import { createAttachmentMethods } from './attachments.ts';
 import { createCommentMethods } from './comments.ts';
 import { createComponentMethods } from './components.ts';
 import type { Environment } from './environment.ts';
@@ -18,6 +19,7 @@ export function createModel(environment: Environment): ModelImplementation {
     ...createComponentMethods(environment),
     ...createHotlistMethods(environment),
     ...createPersonalMethods(environment),
+    ...createAttachmentMethods(environment),
     ...createEventMethods(environment),
     ...createImportMethods(environment),
   };

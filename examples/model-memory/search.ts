@@ -22,6 +22,7 @@ import {
   ServiceError,
 } from '@bugless/kit/service';
 import { readAccess, type SeenIssue, seeIssue } from './access.ts';
+import { listAttachments } from './attachments.ts';
 import type { Environment } from './environment.ts';
 import { readPageSize } from './page.ts';
 import { showIssue, showUpdate } from './show.ts';
@@ -93,7 +94,7 @@ export function createSearchMethods({ store }: Environment) {
 function readFacts(store: Store, { record, permission }: SeenIssue, context: CallContext) {
   return {
     updates: record.updates.map((update) => showUpdate(store, update, permission, context)),
-    attachments: 0,
+    attachments: listAttachments(store, record.issue.id).filter(({ deleted }) => !deleted).length,
     isOpen: (id: string) => {
       const other = store.issues.get(id);
       return other !== undefined && isOpen(other.issue.status);

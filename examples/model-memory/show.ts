@@ -51,6 +51,8 @@ export function showUpdate(store: Store, update: Update, permission: Permission,
   return {
     ...update,
     comment: mayRead(update, permission) ? update.comment : '',
+    // As they stand: a file that was withdrawn since is listed so.
+    attachments: update.attachments.map((each) => store.attachments.get(each.id)?.attachment ?? each),
     changes: changes.filter((change) => change.oldValues.length > 0 || change.newValues.length > 0),
   };
 }

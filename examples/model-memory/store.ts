@@ -1,4 +1,5 @@
 import type {
+  Attachment,
   CommentVersion,
   Component,
   Event,
@@ -21,6 +22,13 @@ export interface IssueRecord {
   readonly versions: ReadonlyMap<number, readonly CommentVersion[]>;
   /** User ids of those who starred it. */
   readonly fans: ReadonlySet<string>;
+}
+
+/** A file of an issue. */
+export interface AttachmentRecord {
+  readonly attachment: Attachment;
+  /** Undefined: withdrawn. */
+  readonly bytes: Buffer | undefined;
 }
 
 /** A write that was done, by user and request id. */
@@ -55,6 +63,7 @@ export class Store {
   readonly blocking = new Map<string, readonly string[]>();
   readonly components = new Map<string, Component>();
   readonly hotlists = new Map<string, Hotlist>();
+  readonly attachments = new Map<string, AttachmentRecord>();
   /** Entries by hotlist, in their order. */
   readonly entries = new Map<string, readonly HotlistEntry[]>();
   /** By user, then by name. */

@@ -127,7 +127,7 @@ async function openOver(
   });
   return open({
     transport: served.address,
-    ...(certificates && { tls: { ca: certificates.ca, ...certificates.client } }),
+    ...(certificates && { tls: { ca: certificates.ca, ...certificates.client, serverName: 'plugin.test' } }),
   });
 }
 

@@ -97,25 +97,20 @@ const VIEWERS = {
 
 /** SearchIssues and CountIssues against the reference evaluator of the kit's `domain`. */
 export const SEARCH_CASES: readonly ModelCase[] = [
-  ...FIELDS.filter(({ operators, name }) => operators.length > 0 && name !== 'attachments').map(
-    (field, index): ModelCase => {
-      const need = findNeed(field);
-      return {
-        name: `search: ${field.name}`,
-        ...(need === undefined ? {} : { capability: need }),
-        rule: `Lists the issues that match: one condition on ${field.name}, with each operator that it allows.`,
-        async run(world) {
-          for (const operator of field.operators)
-            await compareMany(
-              world,
-              100 * index + operator + 1,
-              operator === FilterOperator.PRESENT ? 1 : 4,
-              (source) => makeTerm(field, source, operator),
-            );
-        },
-      };
-    },
-  ),
+  ...FIELDS.filter(({ operators }) => operators.length > 0).map((field, index): ModelCase => {
+    const need = findNeed(field);
+    return {
+      name: `search: ${field.name}`,
+      ...(need === undefined ? {} : { capability: need }),
+      rule: `Lists the issues that match: one condition on ${field.name}, with each operator that it allows.`,
+      async run(world) {
+        for (const operator of field.operators)
+          await compareMany(world, 100 * index + operator + 1, operator === FilterOperator.PRESENT ? 1 : 4, (source) =>
+            makeTerm(field, source, operator),
+          );
+      },
+    };
+  }),
   {
     name: 'search: custom fields',
     capability: 'custom_fields',

@@ -3,6 +3,7 @@ import type { Reporter, RunOptions, RunSummary } from '../case.ts';
 import { findClaim } from '../claim.ts';
 import { runCases } from '../run.ts';
 import { ACCESS_CASES } from './access.ts';
+import { ATTACHMENT_CASES } from './attachments.ts';
 import { CALL_CASES } from './calls.ts';
 import { COMMENT_CASES } from './comments.ts';
 import { COMPONENT_CASES } from './components.ts';
@@ -39,6 +40,7 @@ export const MODEL_CASES: readonly ModelCase[] = [
   ...CALL_CASES,
   ...HOTLIST_CASES,
   ...PERSONAL_CASES,
+  ...ATTACHMENT_CASES,
   ...EVENT_CASES,
   ...IMPORT_CASES,
 ];

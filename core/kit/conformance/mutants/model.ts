@@ -8,6 +8,7 @@ import {
   type Issue,
   type Model,
   ServiceError,
+  type UploadAttachmentRequest,
 } from '../../service/index.ts';
 import type { Mutant } from './mutant.ts';
 
@@ -171,7 +172,7 @@ export const MODEL_MUTANTS: readonly Mutant<Model>[] = [
     name: 'names another author',
     caughtBy: 'update: a comment alone',
     change: (good) => ({
-      updateIssue: (request, context) => good.updateIssue(request, createSystemContext({ user: 'somebody' })),
+      updateIssue: (request) => good.updateIssue(request, createSystemContext({ user: 'somebody' })),
     }),
   },
   {
@@ -414,6 +415,25 @@ export const MODEL_MUTANTS: readonly Mutant<Model>[] = [
     change: (good) => ({ getIssue: (request, context) => good.getIssue(request, { ...context, deadline: undefined }) }),
   },
   {
+    name: 'stores a file that arrived damaged',
+    caughtBy: 'attachments: a file that arrives damaged is not stored',
+    change: (good) => ({ uploadAttachment: (parts, context) => good.uploadAttachment(dropChecksum(parts), context) }),
+  },
+  {
+    name: 'sends a file from its beginning, whatever the offset',
+    caughtBy: 'attachments: read from an offset',
+    change: (good) => ({
+      downloadAttachment: (request, context) => good.downloadAttachment({ ...request, offset: '0' }, context),
+    }),
+  },
+  {
+    name: 'gives out files of issues that may not be seen',
+    caughtBy: 'attachments: who may what',
+    change: (good) => ({
+      downloadAttachment: (request, context) => good.downloadAttachment(request, everything(context)),
+    }),
+  },
+  {
     name: 'counts a star twice',
     caughtBy: 'stars: set and taken away, by each user alone',
     change: (good) => {
@@ -439,4 +459,13 @@ function dropNot(filter: DeepPartial<Filter> | undefined): Filter {
     default:
       return { node };
   }
+}
+
+async function* dropChecksum(
+  parts: AsyncIterable<DeepPartial<UploadAttachmentRequest>>,
+): AsyncIterable<DeepPartial<UploadAttachmentRequest>> {
+  for await (const { part } of parts)
+    yield part?.$case === 'header'
+      ? { part: { $case: 'header', value: { ...part.value, sha256: Buffer.alloc(0) } } }
+      : { part };
 }
