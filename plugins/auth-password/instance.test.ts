@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { readSettings, type Tables } from '@bugless/auth-sql';
-import { addPerson, startTestAuthenticator, toContext } from '@bugless/auth-sql/testing';
+import { addPerson, rejectsWith, startTestAuthenticator, toContext } from '@bugless/auth-sql/testing';
 import {
   AUTHENTICATOR_CAPABILITIES,
   AuthenticatorServiceDefinition,
@@ -30,10 +30,6 @@ function start(t: Test, configuration: AuthPasswordConfiguration = {}) {
   return startTestAuthenticator(t, (environment, database) =>
     createAuthPassword({ bcryptCost: 4, ...configuration }, environment, database),
   );
-}
-
-function rejectsWith(t: Test, promise: Promise<unknown>, reason: string, name = reason): Promise<unknown> {
-  return t.rejects(promise, { name: 'ServiceError', reason } as unknown as Error, name);
 }
 
 async function reasonOf(promise: Promise<unknown>): Promise<string> {

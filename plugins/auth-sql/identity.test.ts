@@ -1,5 +1,5 @@
 import { createSystemContext } from '@bugless/kit/service';
-import t, { type Test } from 'tap';
+import t from 'tap';
 import {
   findIdentity,
   findUsersByVerifiedEmail,
@@ -9,30 +9,14 @@ import {
   setGroupMemberships,
   useIdentity,
 } from './identity.ts';
-import { createAuthInstance } from './instance.ts';
 import { putLoginState, readKey, takeLoginState } from './login-state.ts';
-import { type AuthStore, writeStore } from './store.ts';
-import { addPerson, startTestAuthenticator } from './testing.ts';
+import { writeStore } from './store.ts';
+import { addPerson, startTestStore } from './testing.ts';
 
 const SYSTEM = createSystemContext();
 
-async function start(t: Test) {
-  let store: AuthStore | undefined;
-  const parts = () => ({
-    methods: {},
-    capabilities: {},
-    start: async (opened: AuthStore) => {
-      store = opened;
-    },
-  });
-  const started = await startTestAuthenticator(t, (environment, database) =>
-    createAuthInstance({}, environment, parts, database),
-  );
-  return { ...started, store: store! };
-}
-
 t.test('accounts elsewhere are linked by issuer and subject alone', async (t) => {
-  const { authenticator: auth, store, clock } = await start(t);
+  const { authenticator: auth, store, clock } = await startTestStore(t);
   const ann = await addPerson(auth, 'ann');
   const bob = await addPerson(auth, 'bob');
   const account = { issuer: 'https://id.example', subject: '42', connection: 'corp', label: 'ann@id' };
@@ -54,7 +38,7 @@ t.test('accounts elsewhere are linked by issuer and subject alone', async (t) =>
 });
 
 t.test('an address counts only when it is verified', async (t) => {
-  const { authenticator: auth, store } = await start(t);
+  const { authenticator: auth, store } = await startTestStore(t);
   const ann = await addPerson(auth, 'ann', { email: 'Ann@Example.org' });
   t.same(await findUsersByVerifiedEmail(store, 'ann@example.org'), []);
   await auth.updateUser({ id: ann.user, user: { emailVerified: true }, updateMask: ['email_verified'] }, SYSTEM);
@@ -66,7 +50,7 @@ t.test('an address counts only when it is verified', async (t) => {
 });
 
 t.test('groups from claims: only those that the claims decide, only those that exist', async (t) => {
-  const { authenticator: auth, store } = await start(t);
+  const { authenticator: auth, store } = await startTestStore(t);
   const ann = await addPerson(auth, 'ann');
   const root = await addPerson(auth, 'root', { admin: true });
   for (const name of ['ops', 'dev', 'local']) await auth.createGroup({ group: { name } }, root);
@@ -96,7 +80,7 @@ t.test('groups from claims: only those that the claims decide, only those that e
 });
 
 t.test('a login under way is completed once, by the browser that began it, at its connection', async (t) => {
-  const { store, clock } = await start(t);
+  const { store, clock } = await startTestStore(t);
   const state = { connection: 'corp', binding: 'cookie', data: { nonce: 'n', returnTo: '/issues' } };
   const put = async () => (await putLoginState(store, state, 600_000)).secret;
   const take = (secret: string, change: { connection?: string; binding?: string } = {}) =>
@@ -120,7 +104,7 @@ t.test('a login under way is completed once, by the browser that began it, at it
 });
 
 t.test('a key of the store is made once', async (t) => {
-  const { store } = await start(t);
+  const { store } = await startTestStore(t);
   const [one, two] = await Promise.all([readKey(store, 'seal'), readKey(store, 'seal')]);
   t.equal(one.length, 32);
   t.ok(one.equals(two));

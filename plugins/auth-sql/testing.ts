@@ -6,11 +6,14 @@ import {
   type CallContext,
   createContext,
   createSystemContext,
+  type ErrorReason,
   type Principal,
 } from '@bugless/kit/service';
 import { connectInProcess } from '@bugless/kit/transport';
 import type { Database, DatabaseOptions } from '@bugless/sql';
 import { startTestDatabase } from '@bugless/sql/testing';
+import { createAuthInstance } from './instance.ts';
+import type { AuthStore } from './store.ts';
 
 /** The part of a tap test that is used. */
 export interface TestScope {
@@ -71,6 +74,37 @@ export async function startTestAuthenticator(
     return { authenticator, instance, database, clock, logged, startAnother: start };
   };
   return start();
+}
+
+/** Starts the shared directory alone, without any way to log in, and answers its store too. */
+export async function startTestStore(
+  t: TestScope,
+  options: Partial<DatabaseOptions> = {},
+): Promise<TestAuthenticator & { readonly store: AuthStore }> {
+  let store: AuthStore | undefined;
+  const parts = () => ({
+    methods: {},
+    capabilities: {},
+    start: async (opened: AuthStore) => {
+      store = opened;
+    },
+  });
+  const started = await startTestAuthenticator(
+    t,
+    (environment, database) => createAuthInstance({}, environment, parts, database),
+    options,
+  );
+  return { ...started, store: store! };
+}
+
+/** Expects a failure with a reason. */
+export function rejectsWith(
+  t: { rejects(promise: Promise<unknown>, expected: Error, message: string): Promise<unknown> },
+  promise: Promise<unknown>,
+  reason: ErrorReason,
+  message: string = reason,
+): Promise<unknown> {
+  return t.rejects(promise, { name: 'ServiceError', reason } as unknown as Error, message);
 }
 
 function toPlain(value: unknown): unknown {
