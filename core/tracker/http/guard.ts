@@ -1,5 +1,4 @@
-import { hash } from 'node:crypto';
-import { ServiceError, type TokenScope } from '@bugless/kit/service';
+import { type Principal, ServiceError, type TokenScope } from '@bugless/kit/service';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import type { LoginClient } from '../identity/identity.ts';
@@ -57,8 +56,8 @@ export const guard = fp(
     const limits = { user: new RateLimit(user, window * 1000), address: new RateLimit(address, window * 1000) };
     const countByAddress = (request: FastifyRequest, reply: FastifyReply) =>
       spend(limits.address, request.ip, reply, services.now());
-    const countBySecret = ({ value }: Secret, reply: FastifyReply) =>
-      spend(limits.user, hash('sha256', value, 'base64url'), reply, services.now());
+    const countByCredential = ({ credential, user: owner }: Principal, reply: FastifyReply) =>
+      spend(limits.user, credential || (owner?.id ?? ''), reply, services.now());
 
     app.addHook('onRequest', (request, reply, done) => {
       const surface = getSurface(request);
@@ -73,7 +72,7 @@ export const guard = fp(
           verifyCaller(request, reply, services, secret, deadline)
             .then((caller) => {
               request.caller = caller;
-              if (caller.user !== undefined) countBySecret(secret, reply);
+              if (caller.principal !== undefined) countByCredential(caller.principal, reply);
               checkRule(request.routeOptions.config.rule, caller);
             })
             .then(() => done(), done);
@@ -81,7 +80,7 @@ export const guard = fp(
         }
         if (known !== undefined) {
           request.caller = describeCaller(request, secret, known, deadline);
-          countBySecret(secret!, reply);
+          countByCredential(known, reply);
         } else if (surface !== 'system') countByAddress(request, reply);
         checkRule(request.routeOptions.config.rule, request.caller);
         done();

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import type { Socket } from 'node:net';
 import type { CallContext, Principal, TokenScope } from '@bugless/kit/service';
 import type { FastifyRequest } from 'fastify';
 
@@ -23,7 +24,7 @@ function readTrace(header: unknown): string {
 
 const NONE: readonly never[] = [];
 
-/** The context of one HTTP request. Its signal is made only when somebody asks for it. */
+/** The context of one HTTP request. */
 export class RequestContext implements CallContext {
   readonly user: string;
   readonly groups: readonly string[];
@@ -34,8 +35,7 @@ export class RequestContext implements CallContext {
   readonly requestId: string;
   readonly trace: string;
   readonly deadline: number;
-  readonly #request: FastifyRequest;
-  #signal: AbortSignal | undefined;
+  readonly #socket: Socket;
 
   constructor(request: FastifyRequest, principal: Principal | undefined, deadline: number) {
     this.user = principal?.user?.id ?? '';
@@ -46,25 +46,26 @@ export class RequestContext implements CallContext {
     this.requestId = request.id;
     this.trace = readTrace(request.headers.traceparent);
     this.deadline = deadline;
-    this.#request = request;
+    this.#socket = request.raw.socket;
   }
 
   /** Aborts when the client goes away. */
   get signal(): AbortSignal {
-    if (this.#signal === undefined) {
-      const controller = new AbortController();
-      this.#signal = controller.signal;
-      const { socket } = this.#request.raw;
-      if (socket.destroyed) controller.abort();
-      else {
-        const abort = () => controller.abort();
-        socket.once('close', abort);
-        // Kept-alive sockets outlive their requests: leave no listener behind.
-        this.#request.raw.once('close', () => {
-          if (!socket.destroyed) socket.removeListener('close', abort);
-        });
-      }
-    }
-    return this.#signal;
+    return getSocketSignal(this.#socket);
   }
+}
+
+const signals = new WeakMap<Socket, AbortSignal>();
+
+/** One signal for all requests of a connection: it aborts when the connection closes. */
+function getSocketSignal(socket: Socket): AbortSignal {
+  let signal = signals.get(socket);
+  if (signal === undefined) {
+    const controller = new AbortController();
+    signal = controller.signal;
+    signals.set(socket, signal);
+    if (socket.destroyed) controller.abort();
+    else socket.once('close', () => controller.abort());
+  }
+  return signal;
 }

@@ -20,7 +20,8 @@ const PAGE_POLICY = [
 const ALL = { 'X-Content-Type-Options': 'nosniff', 'Referrer-Policy': 'same-origin' } as const;
 
 const BY_SURFACE: Readonly<Record<Surface, Readonly<Record<string, string>>>> = {
-  api: { ...ALL, 'Content-Security-Policy': "default-src 'none'", 'Cache-Control': 'no-store' },
+  // JSON is never rendered: nosniff keeps it that way.
+  api: { 'X-Content-Type-Options': 'nosniff', 'Cache-Control': 'no-store' },
   page: {
     ...ALL,
     'Content-Security-Policy': PAGE_POLICY,

@@ -82,7 +82,7 @@ const issues = fc.record({
 t.test('an issue is what JSON.stringify makes of it, byte for byte', async (t) => {
   fc.assert(
     fc.property(issues, fc.boolean(), (values, full) => {
-      const issue = { ...createEmptyIssue(), ...values } as Issue;
+      const issue = { ...createEmptyIssue(), ...values } as unknown as Issue;
       const expected = JSON.stringify(format(issue, full));
       if (writeIssue(issue, full) !== expected) t.equal(writeIssue(issue, full), expected);
       return writeIssue(issue, full) === expected;
