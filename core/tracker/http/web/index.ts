@@ -1,5 +1,46 @@
+import { constants } from 'node:zlib';
+import compress from '@fastify/compress';
+import formbody from '@fastify/formbody';
 import type { FastifyInstance } from 'fastify';
+import { refuseUnknownRoute } from '../problem.ts';
 import type { RouteOptions } from '../services.ts';
+import { adminRoutes } from './admin.ts';
+import { ComponentDirectory } from './component-directory.ts';
+import { componentRoutes } from './components.ts';
+import { fileRoutes } from './files.ts';
+import { hotlistRoutes } from './hotlists.ts';
+import { issueRoutes } from './issue.ts';
+import { issueListRoutes } from './issue-list.ts';
+import { loginRoutes } from './login.ts';
+import { newIssueRoutes } from './new-issue.ts';
+import { createPages } from './page.ts';
+import { settingsRoutes } from './settings.ts';
 
 /** The pages. */
-export async function webRoutes(_app: FastifyInstance, _options: RouteOptions): Promise<void> {}
+export async function webRoutes(app: FastifyInstance, { services }: RouteOptions): Promise<void> {
+  const pages = createPages(services);
+  const components = new ComponentDirectory(services);
+  app.setErrorHandler((error, request, reply) => pages.sendFailure(error, request, reply));
+  app.setNotFoundHandler((request, reply) => {
+    if (request.url.startsWith('/assets/')) return reply.code(404).type('text/plain').send('There is no such file.\n');
+    return pages.sendFailure(refuseUnknownRoute(request.method, request.url), request, reply);
+  });
+  await app.register(formbody, { bodyLimit: services.config.http.maxBodySize });
+  await app.register(compress, {
+    encodings: ['br', 'gzip'],
+    threshold: 4_096,
+    brotliOptions: {
+      params: { [constants.BROTLI_PARAM_QUALITY]: 4, [constants.BROTLI_PARAM_MODE]: constants.BROTLI_MODE_TEXT },
+    },
+    zlibOptions: { level: 5 },
+  });
+  await app.register(fileRoutes);
+  loginRoutes(app, pages);
+  issueListRoutes(app, pages, components);
+  newIssueRoutes(app, pages, components);
+  issueRoutes(app, pages, components);
+  componentRoutes(app, pages, components);
+  hotlistRoutes(app, pages);
+  settingsRoutes(app, pages);
+  adminRoutes(app, pages);
+}

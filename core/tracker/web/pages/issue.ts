@@ -106,7 +106,7 @@ export function IssuePage(properties: IssueProperties): VNode {
           }),
         )}</ol>
         ${properties.later === '' ? null : html`<p class="more"><a class="button second" href="/issues/${issue.id}?updates=${encodeURIComponent(properties.later)}">Later updates</a></p>`}
-        ${canComment ? CommentBox(shell, open, canEdit, draft) : shell.viewer ? null : html`<p class="lead"><a href="/login?return_to=${encodeURIComponent(shell.here)}">Log in</a> to comment.</p>`}
+        ${canComment ? CommentBox(open, canEdit, draft) : shell.viewer ? null : html`<p class="lead"><a href="/login?return_to=${encodeURIComponent(shell.here)}">Log in</a> to comment.</p>`}
       </div>
       <aside class="fields" aria-label="Fields">
         ${
@@ -133,7 +133,7 @@ function TitleForm({ values, draft, errors }: IssueProperties): VNode {
 }
 const OPEN = markup` open`;
 
-function CommentBox(shell: Shell, open: boolean, canEdit: boolean, draft: FormValues | undefined): VNode {
+function CommentBox(open: boolean, canEdit: boolean, draft: FormValues | undefined): VNode {
   return markup`<section class="reply" aria-label="Comment"><label for="comment">Comment</label><textarea id="comment" name="comment" form="edit" rows="4" placeholder="Markdown. #123 links an issue, @name a person.">${draft?.comment ?? ''}</textarea><div class="actions">${
     canEdit
       ? markup`<label class="check"><input type="checkbox" name="restricted" value="yes" form="edit"${draft?.restricted ? markup` checked` : null}> Only for those who may edit</label>`
