@@ -4,6 +4,7 @@ import { VERSION } from '../version.ts';
 import { addAdminCommand } from './admin.ts';
 import { addCheckCommand, addMigrateCommand } from './check.ts';
 import { addConfigCommand } from './config.ts';
+import { addImportCommand } from './import.ts';
 import { addPluginCommand } from './plugin.ts';
 import { addServeCommand } from './serve.ts';
 import { addTokenCommand } from './token.ts';
@@ -27,6 +28,7 @@ export function createProgram(): Command {
   addCheckCommand(program);
   addMigrateCommand(program);
   addPluginCommand(program);
+  addImportCommand(program);
   addUserCommand(program);
   addTokenCommand(program);
   addAdminCommand(program);
