@@ -2,7 +2,7 @@ import { type CallContext, type Component, type Model, Permission } from '@bugle
 
 /**
  * A new Bugless needs one place to file issues in: creates the component "General", in which everyone
- * signed in may edit, unless any component is there. May be repeated.
+ * signed in may edit, unless any component is there; answers one that is. May be repeated.
  *
  * @param owner opaque user id; the context's user when it has one
  */
@@ -10,9 +10,10 @@ export async function prepareFirstComponent(
   model: Model,
   context: CallContext,
   owner = context.user,
-): Promise<Component | undefined> {
+): Promise<Component> {
   const { components } = await model.listComponents({ pageSize: 1, includeArchived: true }, context);
-  if (components.length > 0) return undefined;
+  const [first] = components;
+  if (first !== undefined) return first;
   const { component } = await model.createComponent(
     {
       requestId: 'first-component',
@@ -26,5 +27,5 @@ export async function prepareFirstComponent(
     },
     context,
   );
-  return component;
+  return component!;
 }

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { createSystemContext, type User } from '@bugless/kit/service';
+import { createSystemContext, Permission, type User } from '@bugless/kit/service';
 import type { FastifyInstance } from 'fastify';
 import { pino } from 'pino';
 import { type Config, loadConfig } from './config/index.ts';
@@ -23,7 +23,7 @@ export interface TestTracker {
   /** The administrator, and a bearer token of its session. */
   readonly admin: User;
   readonly token: string;
-  /** Id of the component "General". */
+  /** Id of the component "Tests", in which everyone signed in may edit. */
   readonly component: string;
   /** Makes another person, with a session. */
   addPerson(username: string): Promise<{ user: User; token: string }>;
@@ -70,7 +70,18 @@ export async function startTestTracker(
     (await services.identity.loginWithPassword({ username, password: PASSWORD, client }, system)).secret;
   await services.identity.createSetupCode(PASSWORD);
   const admin = (await services.identity.directory.resolveUsernames(['admin'])).get('admin')!;
-  const component = await prepareFirstComponent(services.model, system, admin.id);
+  await prepareFirstComponent(services.model, system, admin.id);
+  const { component } = await services.model.createComponent(
+    {
+      component: {
+        name: 'Tests',
+        owners: [admin.id],
+        accessOverridden: true,
+        access: [{ principal: { $case: 'everyone', value: false }, permission: Permission.EDIT }],
+      },
+    },
+    system,
+  );
   return {
     app,
     services,
