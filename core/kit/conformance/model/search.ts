@@ -105,7 +105,7 @@ export const SEARCH_CASES: readonly ModelCase[] = [
       rule: `Lists the issues that match: one condition on ${field.name}, with each operator that it allows.`,
       async run(world) {
         for (const operator of field.operators)
-          await compareMany(world, 100 * index + operator + 1, operator === FilterOperator.PRESENT ? 1 : 4, (source) =>
+          await compareMany(world, 100 * index + operator + 1, operator === FilterOperator.PRESENT ? 1 : 3, (source) =>
             makeTerm(field, source, operator),
           );
       },
@@ -121,13 +121,13 @@ export const SEARCH_CASES: readonly ModelCase[] = [
     name: 'search: was and changed',
     capability: 'search.history',
     rule: 'A condition on the history of a field.',
-    run: (world) => compareMany(world, 37, 48, makeHistoryTerm),
+    run: (world) => compareMany(world, 37, 32, makeHistoryTerm),
   },
   ...Object.entries(VIEWERS).map(([name, who], index): ModelCase => {
     return {
       name: `search: random filters, seen by ${name}`,
       rule: 'Access control is part of the query: pages and counts never leak. Matches when every, at least one, not the operand matches.',
-      run: (world) => compareMany(world, 1_000 + index, 32, (source) => makeFilter(source, 3), who),
+      run: (world) => compareMany(world, 1_000 + index, 24, (source) => makeFilter(source, 3), who),
     };
   }),
   {

@@ -1,16 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { type Authenticator, type CallContext, createSystemContext, ServiceError } from '../../service/index.ts';
-import type { Mutant } from './mutant.ts';
-
-/** May do everything, whoever asks. */
-const everything = ({ user }: CallContext): CallContext => createSystemContext({ user });
-
-/** Catches one reason, and does something else instead. */
-async function instead<T>(call: Promise<T>, reason: string, other: () => Promise<T>): Promise<T> {
-  return call.catch((error: unknown) =>
-    error instanceof ServiceError && error.reason === reason ? other() : Promise.reject(error),
-  );
-}
+import { type Authenticator, createSystemContext, ServiceError } from '../../service/index.ts';
+import { everything, instead, type Mutant } from './mutant.ts';
 
 /** Authenticators that break one rule each. */
 export const AUTHENTICATOR_MUTANTS: readonly Mutant<Authenticator>[] = [

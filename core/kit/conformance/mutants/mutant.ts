@@ -1,3 +1,5 @@
+import { type CallContext, createSystemContext, ServiceError } from '../../service/index.ts';
+
 /** A service that breaks one rule on purpose, to see that the suite notices. */
 export interface Mutant<Service extends object> {
   /** What it does wrong. */
@@ -16,4 +18,16 @@ export function applyMutant<Service extends object>(good: Service, mutant: Mutan
 /** A pattern for `only` that is one name and nothing else. */
 export function matchExactly(name: string): RegExp {
   return new RegExp(`^${name.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&')}$`);
+}
+
+/** Who sees and may do everything under the caller's name. */
+export function everything({ user, signal, deadline }: CallContext): CallContext {
+  return createSystemContext({ user, signal, deadline });
+}
+
+/** Catches one reason, and does something else instead. */
+export async function instead<T>(call: Promise<T>, reason: string, other: () => Promise<T>): Promise<T> {
+  return call.catch((error: unknown) =>
+    error instanceof ServiceError && error.reason === reason ? other() : Promise.reject(error),
+  );
 }
