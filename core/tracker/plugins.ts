@@ -22,14 +22,14 @@ const MODEL = 'bugless.v1.ModelService';
 const AUTHENTICATOR = 'bugless.v1.AuthenticatorService';
 
 /**
- * Starts every plugin. When one cannot start, the others are stopped again.
+ * Starts every plugin; `visiting`: beside a tracker that may be running on the same data folder. When one cannot start, the others are stopped again.
  *
  * @throws Error with one line that names the section of the configuration.
  */
-export async function openPlugins(config: Config, log: Logger): Promise<Plugins> {
+export async function openPlugins(config: Config, log: Logger, visiting = false): Promise<Plugins> {
   const sections = [config.model, ...config.authenticators];
   const opened = await Promise.allSettled(
-    sections.map((section, index) => open(section, index === 0 ? MODEL : AUTHENTICATOR, config, log)),
+    sections.map((section, index) => open(section, index === 0 ? MODEL : AUTHENTICATOR, config, log, visiting)),
   );
   const links = opened.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
   const failed = opened.find((result) => result.status === 'rejected');
@@ -55,12 +55,13 @@ function open(
   service: typeof MODEL | typeof AUTHENTICATOR,
   config: Config,
   log: Logger,
+  visiting: boolean,
 ): Promise<PluginLink> {
   return openPlugin({
     ...section,
     startLimitMillis: section.startTimeout * 1000,
     service,
-    environment: { log: log.child({ plugin: section.plugin }), dataDirectory: config.dataDir, now: Date.now },
+    environment: { log: log.child({ plugin: section.plugin }), dataDirectory: config.dataDir, visiting, now: Date.now },
     folder: config.file === undefined ? process.cwd() : dirname(config.file),
     locate: config.locate,
   });

@@ -79,7 +79,13 @@ export async function openAuthDatabase(
   }
   const place =
     configuration.url === undefined
-      ? { embedded: { dataDir: environment.dataDirectory, database: EMBEDDED_DATABASE } }
+      ? {
+          embedded: {
+            dataDir: environment.dataDirectory,
+            database: EMBEDDED_DATABASE,
+            join: environment.visiting ?? false,
+          },
+        }
       : { url: configuration.url };
   return openDatabase({
     engine: configuration.engine ?? 'postgres',

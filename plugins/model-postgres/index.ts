@@ -39,7 +39,15 @@ export default definePlugin<ModelPostgresConfiguration>({
   create(configuration, environment) {
     const { url } = configuration;
     const place =
-      url === undefined ? { embedded: { dataDir: environment.dataDirectory, database: EMBEDDED_DATABASE } } : { url };
+      url === undefined
+        ? {
+            embedded: {
+              dataDir: environment.dataDirectory,
+              database: EMBEDDED_DATABASE,
+              join: environment.visiting ?? false,
+            },
+          }
+        : { url };
     return createModelInstance(
       { engine: 'postgres', ...place, ...readSharedConfiguration(configuration) },
       environment,

@@ -33,6 +33,8 @@ export interface DatabaseOptions {
   readonly embedded?: {
     readonly dataDir?: string;
     readonly database: string;
+    /** Use the server that another process runs on the folder, if one does. */
+    readonly join?: boolean;
     readonly settings?: ServerSettings;
   };
   /** Of MikroORM's defineEntity or EntitySchema; may be empty. */
@@ -115,6 +117,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
   }
   const lease = await acquireEmbeddedPostgres({
     ...(embedded.dataDir === undefined ? {} : { dataDir: embedded.dataDir }),
+    join: embedded.join ?? false,
     ...(embedded.settings === undefined ? {} : { settings: embedded.settings }),
     ...(log === undefined ? {} : { log }),
   });

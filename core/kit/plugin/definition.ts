@@ -32,6 +32,11 @@ export interface PluginEnvironment {
   readonly log: Logger;
   /** Absolute path of a folder for data on this machine; may not exist yet. Plugins of one process share it. */
   readonly dataDirectory: string;
+  /**
+   * A short command, beside a tracker that may be running on the same data folder: uses what the
+   * tracker runs there (an embedded database), where `serve` would refuse the folder. Default: false.
+   */
+  readonly visiting?: boolean;
   /** Milliseconds since the epoch; tests pass their own. */
   readonly now: () => number;
 }

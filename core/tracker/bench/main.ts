@@ -264,7 +264,7 @@ let postmaster: number | undefined;
 function readDatabase(folder: string): object {
   const lines = readFileSync(path.join(folder, 'data/postgres/postmaster.pid'), 'utf8').split('\n');
   postmaster = Number(lines[0]);
-  return { host: lines[4]!.trim(), port: Number(lines[3]), user: 'bugless', database: 'bugless_model' };
+  return { host: path.resolve(folder, 'data/postgres', lines[4]!.trim()), port: Number(lines[3]), user: 'bugless', database: 'bugless_model' };
 }
 
 function writeConfig(folder: string, transport: string): string {

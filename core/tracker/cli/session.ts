@@ -27,7 +27,7 @@ export async function withPlugins<T>(command: Command, work: (workbench: Workben
   const level = config.log.level === 'info' ? 'warn' : config.log.level;
   const { logger, flush } = openLog({ ...config.log, level });
   try {
-    const plugins = await openPlugins(config, logger);
+    const plugins = await openPlugins(config, logger, true);
     try {
       return await work({ config, log: logger, plugins, identity: createIdentity(plugins.authenticators) });
     } finally {

@@ -1,7 +1,8 @@
 import { realpathSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { SILENT_LOG } from '../log.ts';
-import { type EmbeddedOptions, type EmbeddedServer, startEmbeddedPostgres } from './server.ts';
+import { EmbeddedError } from './error.ts';
+import { type EmbeddedOptions, type EmbeddedServer, joinEmbeddedPostgres, startEmbeddedPostgres } from './server.ts';
 
 /** A share of a server that others in this process may use too. */
 export interface EmbeddedLease extends Omit<EmbeddedServer, 'stop'> {
@@ -33,7 +34,11 @@ export async function acquireEmbeddedPostgres(options: EmbeddedOptions = {}): Pr
   const key = nameFolder(options.dataDir ?? './data');
   for (let entry = entries.get(key); entry?.stopped; entry = entries.get(key)) await entry.stopped;
   const settings = JSON.stringify(options.settings ?? {});
-  const entry = entries.get(key) ?? { server: startEmbeddedPostgres(options), settings, users: 0 };
+  const entry = entries.get(key) ?? {
+    server: options.join ? startOrJoin(options) : startEmbeddedPostgres(options),
+    settings,
+    users: 0,
+  };
   if (entry.settings !== settings) {
     const log = options.log ?? SILENT_LOG;
     log.warn({ dataDir: key }, 'the embedded PostgreSQL already runs with other settings, which stay');
@@ -67,6 +72,15 @@ export async function acquireEmbeddedPostgres(options: EmbeddedOptions = {}): Pr
       },
     },
   }) as EmbeddedLease;
+}
+
+async function startOrJoin(options: EmbeddedOptions): Promise<EmbeddedServer> {
+  try {
+    return await startEmbeddedPostgres(options);
+  } catch (error) {
+    if (error instanceof EmbeddedError && error.code === 'FOLDER_IN_USE') return joinEmbeddedPostgres(options, error);
+    throw error;
+  }
 }
 
 /** The folder may not be there yet, and may be named in several ways. */

@@ -21,6 +21,8 @@ export interface EmbeddedOptions {
   readonly dataDir?: string;
   /** Server settings beyond the defaults, as in postgresql.conf. */
   readonly settings?: ServerSettings;
+  /** Use the server that another process runs on the folder, if one does; default: refuse the folder then. */
+  readonly join?: boolean;
   readonly log?: Log;
   /** For tests alone: quick instead of durable, and the whole folder is removed at the end. */
   readonly disposable?: boolean;
@@ -67,6 +69,42 @@ export async function startEmbeddedPostgres(options: EmbeddedOptions = {}): Prom
     lock.release();
     throw error;
   }
+}
+
+/**
+ * The server that another process runs on the folder, as it is now; `stop` leaves it alone. For short
+ * commands beside a running tracker.
+ *
+ * @throws EmbeddedError `refusal`, when it cannot be reached yet or any more.
+ */
+export async function joinEmbeddedPostgres(options: EmbeddedOptions, refusal: EmbeddedError): Promise<EmbeddedServer> {
+  const dataDir = makeFolder(options.dataDir ?? './data');
+  let lines: string[];
+  try {
+    // Written by the postmaster: its pid, folder, start, port, socket folder.
+    lines = readFileSync(join(dataDir, 'postgres', 'postmaster.pid'), 'utf8').split('\n');
+  } catch {
+    throw refusal;
+  }
+  const socketFolder = lines[4]?.trim() ?? '';
+  if (socketFolder === '') throw refusal;
+  // The server may have it as it sees it from its own folder.
+  const host = resolve(dataDir, 'postgres', socketFolder);
+  const connection = { host, port: Number(lines[3]), user: USER };
+  return {
+    dataDir,
+    connection,
+    pid: Number(lines[0]),
+    supervisorPid: 0,
+    url: (database) => formatUrl(connection, database),
+    createDatabase: (name) => createDatabase(connection, name, false),
+    onExit: () => {},
+    stop: async () => {},
+  };
+}
+
+function formatUrl({ host, port, user }: EmbeddedServer['connection'], database: string): string {
+  return `postgresql://${user}@localhost/${database}?host=${encodeURIComponent(host)}&port=${port}`;
 }
 
 async function start(
@@ -149,8 +187,7 @@ async function start(
     get supervisorPid() {
       return supervisor.process.pid as number;
     },
-    url: (database) =>
-      `postgresql://${USER}@localhost/${database}?host=${encodeURIComponent(connection.host)}&port=${connection.port}`,
+    url: (database) => formatUrl(connection, database),
     createDatabase: (name) => createDatabase(connection, name, options.disposable ?? false),
     onExit: (listener) => {
       exitListeners.push(listener);
