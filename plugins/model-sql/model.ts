@@ -6,7 +6,9 @@ import { createComponent, moveComponent, updateComponent } from './component-wri
 import { importIssues } from './import-writer.ts';
 import { batchGetIssues, getIssue } from './issue-reader.ts';
 import { batchUpdateIssues, createIssue, updateIssue } from './issue-writer.ts';
+import { deleteSavedSearch, listSavedSearches, saveSearch } from './saved-search.ts';
 import { countIssues, searchIssues } from './search/search.ts';
+import { setStar } from './star-writer.ts';
 import type { Store } from './store.ts';
 import { listCommentVersions, listUpdates } from './update-reader.ts';
 
@@ -41,12 +43,17 @@ export function createModel(getStore: () => Store, running: Set<Promise<unknown>
     listCommentVersions: on(listCommentVersions),
     searchIssues: on(searchIssues),
     countIssues: on(countIssues),
+    setStar: on(setStar),
 
     createComponent: on(createComponent),
     getComponent: on(getComponent),
     listComponents: on(listComponents),
     updateComponent: on(updateComponent),
     moveComponent: on(moveComponent),
+
+    saveSearch: on(saveSearch),
+    listSavedSearches: on(listSavedSearches),
+    deleteSavedSearch: on(deleteSavedSearch),
 
     importIssues: on(importIssues),
   };

@@ -8,6 +8,7 @@ import { IMPORT_STEP } from './0006-import.ts';
 import { OUTBOX_STEP } from './0007-outbox.ts';
 import { STARS_STEP } from './0008-stars.ts';
 import { ORDER_STEP } from './0009-order.ts';
+import { SEARCHES_STEP } from './0010-searches.ts';
 
 /** The steps in which the schema grew, oldest first. Released ones are never changed: add a file and a line. */
 export const MIGRATIONS = defineMigrations('bugless_model', [
@@ -20,4 +21,5 @@ export const MIGRATIONS = defineMigrations('bugless_model', [
   OUTBOX_STEP,
   STARS_STEP,
   ORDER_STEP,
+  SEARCHES_STEP,
 ]);

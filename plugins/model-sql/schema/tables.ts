@@ -93,6 +93,8 @@ export interface ModelTables {
     created: string;
   };
   star: { user_id: string; issue_id: string; created: string };
+  saved_search: { user_id: string; name: string; query: string };
+  saved_search_owner: { user_id: string };
 }
 
 /** A row of issue. */
