@@ -65,6 +65,9 @@ function insertFieldChanges(fields: readonly ModelTables['field_change'][]) {
 
 const aclOf = (issue: Issue): number => formatAcl(issue.component, issue.accessLimit);
 
+/** Words of one text that are kept where they are kept as a list; in order, so that phrases can be told. */
+const MOST_WORDS = 20_000;
+
 interface DocRow {
   issue_id: string;
   sequence: number;
@@ -97,7 +100,7 @@ export function createDoc(store: Store, issue: Issue, sequence: number, text: st
     words:
       store.dialect.textSearch === 'tsvector'
         ? formatWordVector(words, sequence === 0 ? 'A' : '')
-        : formatTextArray([...new Set(words)]),
+        : formatTextArray(words.slice(0, MOST_WORDS)),
   };
 }
 

@@ -48,7 +48,7 @@ export async function runWrite<Request, Response>(
   work: (scope: WriteScope) => Promise<Response>,
 ): Promise<Response> {
   const { context, requestId } = write;
-  const options = { signal: context.signal, deadline: context.deadline };
+  const options = { signal: context.signal, deadline: context.deadline, attempts: countAttempts(store) };
   if (requestId === '') {
     return runTransaction(
       store.db,
@@ -97,6 +97,11 @@ export async function runWrite<Request, Response>(
     if (answer !== undefined) return answer;
     throw error;
   }
+}
+
+/** How often a transaction is tried: at SERIALIZABLE rivals that are no rivals of a row conflict too. */
+function countAttempts(store: Pick<Store, 'dialect'>): number {
+  return store.dialect.defaultIsolation === 'serializable' ? 20 : 12;
 }
 
 /** What a transaction of this entity manager works with. */
