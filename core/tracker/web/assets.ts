@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
-import { stripTypeScriptTypes } from 'node:module';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 
 /** A file that pages load, held in memory with its compressed forms. */
@@ -25,13 +24,8 @@ function readAssets(): Map<string, string> {
     'favicon.svg',
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="${logo?.[1]}" ${fill}>${logo?.[2]?.replace(/var\([^,]+, (#\w+)\)/, '$1')}</svg>`,
   );
-  // From source the islands are TypeScript, in a release they are compiled already.
   for (const name of readdirSync(new URL('./islands/', import.meta.url))) {
-    if (name.endsWith('.test.ts') || name.endsWith('.d.ts')) continue;
-    if (name.endsWith('.ts')) {
-      const script = stripTypeScriptTypes(read(`./islands/${name}`)).replace(/(from\s+'\.\/[\w-]+)\.ts'/g, "$1.js'");
-      files.set(`islands/${name.slice(0, -3)}.js`, shrinkScript(script));
-    } else if (name.endsWith('.js')) files.set(`islands/${name}`, shrinkScript(read(`./islands/${name}`)));
+    if (name.endsWith('.js')) files.set(`islands/${name}`, shrinkScript(read(`./islands/${name}`)));
   }
   return files;
 }

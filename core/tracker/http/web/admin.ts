@@ -155,15 +155,13 @@ export function adminRoutes(app: FastifyInstance, pages: Pages): void {
 
   app.post('/admin/groups', async (request, reply) => {
     try {
-      const { group } = await identity
-        .withCapability('groups')
-        .createGroup(
-          {
-            group: { name: readText(request, 'name'), description: readText(request, 'description') },
-            requestId: readText(request, 'request'),
-          },
-          request.caller.context,
-        );
+      const { group } = await identity.withCapability('groups').createGroup(
+        {
+          group: { name: readText(request, 'name'), description: readText(request, 'description') },
+          requestId: readText(request, 'request'),
+        },
+        request.caller.context,
+      );
       return reply.redirect(`/admin/groups/${group?.id}`, 303);
     } catch (error) {
       const failure = toServiceError(error);

@@ -21,6 +21,7 @@ const TITLES: Readonly<Record<number, string>> = {
   404: 'Not here',
   429: 'Too many requests',
   500: 'Something broke',
+  501: 'Not offered here',
   503: 'Not available right now',
 };
 

@@ -2,7 +2,7 @@ import type { CustomFieldDefinition, Hotlist, Issue, Update } from '@bugless/kit
 import { CustomFieldKind, Permission } from '@bugless/kit/service';
 import type { VNode } from '../markup.ts';
 import { html, markup } from '../markup.ts';
-import { Label, PriorityBadge, StatusBadge, TypeBadge } from '../parts/badge.ts';
+import { Label, NamedType, PriorityBadge, StatusBadge } from '../parts/badge.ts';
 import type { Choice, FormErrors } from '../parts/form.ts';
 import { ErrorSummary, Hidden, Notice, Select } from '../parts/form.ts';
 import { Icon } from '../parts/icon.ts';
@@ -16,7 +16,6 @@ import {
   ACCESS_LIMIT_NAMES,
   isOpen,
   nameField,
-  nameType,
   PRIORITY_NAMES,
   SEVERITY_NAMES,
   STATUS_NAMES,
@@ -88,7 +87,7 @@ export function IssuePage(properties: IssueProperties): VNode {
       <h1 class=${open ? undefined : 'closed'}>${issue.title}</h1>
       ${canEdit ? TitleForm(properties) : null}
     </div>
-    <p class="sum">${StatusBadge(issue.status)} ${PriorityBadge(issue.priority)} ${TypeBadge(issue.type)} ${nameType(issue.type)}
+    <p class="sum">${StatusBadge(issue.status)} ${PriorityBadge(issue.priority)} ${NamedType(issue.type)}
       <span class="dim">· reported by ${Person(issue.reporter, properties.people)} ${Time(issue.created, shell.now)}${issue.archived ? ' · archived' : ''}</span></p>
     <${Notice} text=${properties.notice} />
     <${ErrorSummary} errors=${errors} />
@@ -166,7 +165,7 @@ function Fields(properties: IssueProperties, canEdit: boolean): VNode {
     issue.duplicateOf === '0' ? markup`` : Fixed('Duplicate of', issues([issue.duplicateOf])),
     field('priority', PriorityBadge(issue.priority)),
     field('severity', markup`${SEVERITY_NAMES.get(issue.severity) ?? String(issue.severity)}`),
-    field('type', markup`${TypeBadge(issue.type)} ${nameType(issue.type)}`),
+    field('type', NamedType(issue.type)),
     field('assignee', Person(issue.assignee, people)),
     field('verifier', Person(issue.verifier, people)),
     Fixed('Reporter', Person(issue.reporter, people)),

@@ -45,3 +45,13 @@ export const StatusBadge = (status: number): VNode => trusted(statusHtml(status)
 export const TypeBadge = (type: number): VNode => trusted(typeHtml(type));
 /** Node of `labelHtml`. */
 export const Label = (label: string): VNode => trusted(labelHtml(label));
+
+/** The icon of a type beside its name in words. */
+export function NamedType(type: number): VNode {
+  const word = TYPE_NAMES.get(type)?.word;
+  const icon =
+    word === undefined
+      ? ''
+      : `<svg class="i ty ${word}" aria-hidden="true"><use href="${assetUrl('icons.svg')}#${word}"/></svg> `;
+  return trusted(`<span class="named">${icon}${escapeText(nameType(type))}</span>`);
+}
