@@ -4,6 +4,7 @@ import { VERSION } from '../version.ts';
 import { addAdminCommand } from './admin.ts';
 import { addCheckCommand, addMigrateCommand } from './check.ts';
 import { addConfigCommand } from './config.ts';
+import { addConformanceCommand } from './conformance.ts';
 import { addImportCommand } from './import.ts';
 import { addPluginCommand } from './plugin.ts';
 import { addServeCommand } from './serve.ts';
@@ -29,6 +30,7 @@ export function createProgram(): Command {
   addMigrateCommand(program);
   addPluginCommand(program);
   addImportCommand(program);
+  addConformanceCommand(program);
   addUserCommand(program);
   addTokenCommand(program);
   addAdminCommand(program);

@@ -116,9 +116,8 @@ function expand(document: ConfigDocument, environment: ConfigSource['environment
   return walk(document.value, []);
 }
 
-const validate = new Ajv2020({ allErrors: true, verbose: true, strict: false }).compile(CONFIG_SCHEMA);
-
 function checkSchema(document: ConfigDocument, value: unknown): string[] {
+  const validate = new Ajv2020({ allErrors: true, verbose: true, strict: false }).compile(CONFIG_SCHEMA);
   if (validate(value)) return [];
   const errors = (validate.errors ?? []).filter(
     // The alternatives of a union are told once, by the union itself.
