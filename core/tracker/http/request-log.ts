@@ -8,7 +8,9 @@ export const logRequests = fp(
     const { requests } = services.config.log;
     app.addHook('onResponse', (request, reply, done) => {
       const { statusCode } = reply;
-      if (requests || statusCode >= 500) {
+      // Probes and files would drown the rest.
+      const isSystem = request.routeOptions.config.rule?.surface === 'system';
+      if (!isSystem && (requests || statusCode >= 500)) {
         const facts = {
           requestId: request.id,
           method: request.method,
