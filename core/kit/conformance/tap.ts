@@ -48,7 +48,7 @@ export function tapReporter(t: Pick<TapTest, 'pass' | 'fail'>): Reporter {
       else if (result.outcome !== 'failed') t.pass(result.name, { skip: result.reason });
       else {
         const stack = result.error instanceof Error ? (result.error.stack ?? '') : '';
-        t.fail(result.name, { diagnostic: describeFailure(result), stack });
+        t.fail(result.name, { failure: describeFailure(result), stack });
       }
     },
   };
