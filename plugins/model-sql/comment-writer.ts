@@ -177,7 +177,7 @@ async function finish(
   }
   await insertEvents([
     {
-      id: store.ids.nextOutboxId(),
+      id: store.ids.nextRowId(),
       kind: EventKind.COMMENT_EDITED,
       issue_id: issue.id,
       sequence: entity.sequence,

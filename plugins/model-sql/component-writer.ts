@@ -204,7 +204,7 @@ async function change<Request, Response extends { component: Component | undefin
     const node = tree.find(id)!;
     await insertEvents([
       {
-        id: store.ids.nextOutboxId(),
+        id: store.ids.nextRowId(),
         kind: EventKind.COMPONENT_CHANGED,
         issue_id: '0',
         sequence: 0,

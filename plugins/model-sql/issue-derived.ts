@@ -154,7 +154,7 @@ export type EventRow = Omit<ModelTables['outbox'], 'id'> & { id: string | undefi
 function collectEvents(store: Store, changes: readonly IssueChange[]): EventRow[] {
   return changes.flatMap(({ before, after, updates, imported }) =>
     (imported ? updates.slice(0, 1) : updates).map((update, index) => ({
-      id: store.ids.nextOutboxId(),
+      id: store.ids.nextRowId(),
       kind: before === undefined && index === 0 ? EventKind.ISSUE_CREATED : EventKind.ISSUE_UPDATED,
       issue_id: after.id,
       sequence: update.sequence,

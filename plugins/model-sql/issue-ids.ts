@@ -39,8 +39,8 @@ export class IssueIds {
     return this.#snowflakes ? undefined : `nextval('issue_id_sequence')`;
   }
 
-  /** The id of a row of the outbox; undefined: the column's own. */
-  nextOutboxId(): string | undefined {
+  /** The id of a new row, of any table but issue; undefined: its column gives one. */
+  nextRowId(): string | undefined {
     return this.#snowflakes?.next();
   }
 

@@ -29,7 +29,7 @@ export async function getIssue(
 ): Promise<GetIssueResponse> {
   checkIssueId('id', request.id);
   const { rows } = await sql<IssueTable & WholeColumns & { tree_version: string }>`
-    select ${COLUMNS}, ${selectWhole(context.user)}, ${TREE_VERSION} as tree_version
+    select ${COLUMNS}, ${selectWhole(context)}, ${TREE_VERSION} as tree_version
     from issue i join issue_update d on d.issue_id = i.id and d.sequence = 1 where i.id = ${request.id}`.execute(
     store.kysely,
   );

@@ -2,6 +2,7 @@ import { listIssuePermissions } from '@bugless/kit/domain';
 import { type CallContext, type Issue, Permission } from '@bugless/kit/service';
 import type { Kysely } from '@mikro-orm/sql';
 import { sql } from 'kysely';
+import { isHotlistSeen } from './hotlist-access.ts';
 import { KEY_KIND } from './schema/key-kind.ts';
 import type { ModelTables } from './schema/tables.ts';
 import type { Store } from './store.ts';
@@ -96,7 +97,7 @@ export async function completeIssues(
   if (issues.length === 0) return;
   const ids = issues.map((issue) => issue.id);
   const { rows } = await sql<WholeColumns & { id: string }>`
-    select i.id, ${selectWhole(context.user)} from issue i join issue_update d on d.issue_id = i.id and d.sequence = 1
+    select i.id, ${selectWhole(context)} from issue i join issue_update d on d.issue_id = i.id and d.sequence = 1
     where i.id = any(array(select unnest(${ids}::int8[])))`.execute(store.kysely);
   const byId = new Map(rows.map((row) => [row.id, row]));
   for (const issue of issues) {
@@ -111,12 +112,17 @@ export interface WholeColumns {
   description_restricted: boolean;
   related: RelatedRow[] | null;
   starred: boolean;
+  /** Those that hold it and that the caller sees; null: none. */
+  hotlists: string[] | null;
 }
 
 /** Select list for WholeColumns, from `issue i join issue_update d`, d being update 1. */
-export function selectWhole(user: string) {
+export function selectWhole(context: CallContext) {
+  const { user } = context;
   return sql`d.comment as description, d.restricted as description_restricted, ${selectRelated(user)} as related,
-    exists (select 1 from star s where s.user_id = ${user} and s.issue_id = i.id) as starred`;
+    exists (select 1 from star s where s.user_id = ${user} and s.issue_id = i.id) as starred,
+    (select array_agg(h.id order by h.id) from hotlist_entry e join hotlist h on h.id = e.hotlist_id
+      where e.issue_id = i.id and ${isHotlistSeen(context)}) as hotlists`;
 }
 
 /** Puts them into the issue, as far as this permission shows them. */
@@ -129,6 +135,7 @@ export function setWhole(
 ): void {
   issue.description = row.description_restricted && permission < Permission.EDIT ? '' : row.description;
   issue.starred = row.starred;
+  issue.hotlists = row.hotlists ?? [];
   issue.permissions = listIssuePermissions(context, permission);
   setRelated(issue, row.related, sight);
 }

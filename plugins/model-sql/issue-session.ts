@@ -93,7 +93,7 @@ export class IssueSession {
 
   async #selectLocked(ids: readonly string[]): Promise<LockedRow[]> {
     const { rows } =
-      await sql<LockedRow>`select ${sql.raw(ISSUE_COLUMNS)}, ${selectWhole(this.context.user)}, ${TREE_VERSION} as tree_version,
+      await sql<LockedRow>`select ${sql.raw(ISSUE_COLUMNS)}, ${selectWhole(this.context)}, ${TREE_VERSION} as tree_version,
         (select s.version from issue s where s.id = i.id) as seen_version,
         exists (select 1 from issue_key k where k.issue_id = i.id and k.kind = ${sql.lit(KEY_KIND.COMMENTER)} and k.key = ${this.context.user}) as commented
       from issue i join issue_update d on d.issue_id = i.id and d.sequence = 1
@@ -143,6 +143,7 @@ export class IssueSession {
         description_restricted: update.restricted,
         related: null,
         starred: false,
+        hotlists: null,
       },
       updates: [],
       commented: false,

@@ -3,6 +3,14 @@ import { toServiceError } from '@bugless/sql';
 import { editComment, redactComment } from './comment-writer.ts';
 import { getComponent, listComponents } from './component-reader.ts';
 import { createComponent, moveComponent, updateComponent } from './component-writer.ts';
+import {
+  addHotlistEntries,
+  annotateHotlistEntry,
+  moveHotlistEntry,
+  removeHotlistEntries,
+} from './hotlist-entry-writer.ts';
+import { getHotlist, listHotlistEntries, listHotlists } from './hotlist-reader.ts';
+import { createHotlist, deleteHotlist, updateHotlist } from './hotlist-writer.ts';
 import { importIssues } from './import-writer.ts';
 import { batchGetIssues, getIssue } from './issue-reader.ts';
 import { batchUpdateIssues, createIssue, updateIssue } from './issue-writer.ts';
@@ -50,6 +58,17 @@ export function createModel(getStore: () => Store, running: Set<Promise<unknown>
     listComponents: on(listComponents),
     updateComponent: on(updateComponent),
     moveComponent: on(moveComponent),
+
+    createHotlist: on(createHotlist),
+    getHotlist: on(getHotlist),
+    listHotlists: on(listHotlists),
+    updateHotlist: on(updateHotlist),
+    deleteHotlist: on(deleteHotlist),
+    listHotlistEntries: on(listHotlistEntries),
+    addHotlistEntries: on(addHotlistEntries),
+    removeHotlistEntries: on(removeHotlistEntries),
+    moveHotlistEntry: on(moveHotlistEntry),
+    annotateHotlistEntry: on(annotateHotlistEntry),
 
     saveSearch: on(saveSearch),
     listSavedSearches: on(listSavedSearches),

@@ -25,7 +25,7 @@ export function listCapabilities(database: Pick<Database, 'dialect'>): Capabilit
     custom_fields: true,
     comment_editing: true,
     import: true,
-    hotlists: ABSENT,
+    hotlists: true,
     stars: true,
     saved_searches: true,
     attachments: ABSENT,

@@ -9,6 +9,7 @@ import { OUTBOX_STEP } from './0007-outbox.ts';
 import { STARS_STEP } from './0008-stars.ts';
 import { ORDER_STEP } from './0009-order.ts';
 import { SEARCHES_STEP } from './0010-searches.ts';
+import { HOTLISTS_STEP } from './0011-hotlists.ts';
 
 /** The steps in which the schema grew, oldest first. Released ones are never changed: add a file and a line. */
 export const MIGRATIONS = defineMigrations('bugless_model', [
@@ -22,4 +23,5 @@ export const MIGRATIONS = defineMigrations('bugless_model', [
   STARS_STEP,
   ORDER_STEP,
   SEARCHES_STEP,
+  HOTLISTS_STEP,
 ]);

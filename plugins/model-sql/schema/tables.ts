@@ -95,6 +95,28 @@ export interface ModelTables {
   star: { user_id: string; issue_id: string; created: string };
   saved_search: { user_id: string; name: string; query: string };
   saved_search_owner: { user_id: string };
+  hotlist: {
+    id: string;
+    version: string;
+    name: string;
+    name_key: string;
+    description: string;
+    owner: string;
+    access: StoredGrant[];
+    viewers: string[];
+    archived: boolean;
+    numbering: number;
+    created: string;
+    modified: string;
+  };
+  hotlist_entry: {
+    hotlist_id: string;
+    issue_id: string;
+    position: string;
+    note: string;
+    author: string;
+    added: string;
+  };
 }
 
 /** A row of issue. */
@@ -133,7 +155,7 @@ export interface IssueTable {
 /** One change in issue_update.changes: field, values it lost, values it got. */
 export type StoredChange = [field: string, oldValues: string[], newValues: string[]];
 
-/** One line of component.access; exactly one of user, group, everyone. */
+/** One line of component.access or hotlist.access; exactly one of user, group, everyone. */
 export interface StoredGrant {
   user?: string;
   group?: string;

@@ -6,7 +6,7 @@ import { writeCustomField } from './custom-field-condition.ts';
 import { listExactValues, writeHistoryValue } from './history-value.ts';
 import type { Statement } from './statement.ts';
 import { writeReadable, writeText } from './text-condition.ts';
-import { type Visibility, writeVisible } from './visibility.ts';
+import { type Visibility, writeHotlistSeen, writeVisible } from './visibility.ts';
 
 /** What conditions are written for. */
 export interface ConditionScope {
@@ -86,7 +86,8 @@ const WRITERS: Readonly<Record<string, Writer>> = {
   blocked_by: writeBlocks('issue_id', 'blocker_id'),
   blocking: writeBlocks('blocker_id', 'issue_id'),
   hotlists: (term, scope) => {
-    const some = 'select 1 from hotlist_entry e where e.issue_id = i.id';
+    const seen = writeHotlistSeen(scope.visibility, 'e.hotlist_id', scope.statement);
+    const some = `select 1 from hotlist_entry e where e.issue_id = i.id${seen}`;
     if (term.operator === FilterOperator.PRESENT) return `exists (${some})`;
     return `exists (${some} and e.hotlist_id = any(${scope.statement.bind(readReferences(term), 'int8[]')}))`;
   },

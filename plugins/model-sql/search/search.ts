@@ -152,7 +152,7 @@ const EMPTY: Found = { rows: [], nextPageToken: '' };
 
 function describeScope(store: Store, tree: ComponentTree, sight: Sight, context: CallContext): Scope {
   return {
-    visibility: describeVisibility(sight, context.user),
+    visibility: describeVisibility(sight, context),
     bucketBits: BUCKET_BITS[store.dialect.ids],
     textSearch: store.dialect.textSearch,
     listBelow: (component) => {

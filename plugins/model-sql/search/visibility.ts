@@ -1,4 +1,5 @@
-import { Permission } from '@bugless/kit/service';
+import { type CallContext, Permission } from '@bugless/kit/service';
+import { listViewerKeys } from '../hotlist-access.ts';
 import { parseAcl } from '../issue-row.ts';
 import { KEY_KIND } from '../schema/key-kind.ts';
 import type { Sight } from '../viewer.ts';
@@ -21,12 +22,14 @@ export interface Visibility {
   readonly restrictedToo: boolean;
   /** Opaque user id; empty: anonymous. */
   readonly user: string;
+  /** What the caller is found by among the viewers of a hotlist; undefined: sees all hotlists. */
+  readonly hotlistKeys: readonly string[] | undefined;
 }
 
 const kept = new WeakMap<Sight, Visibility>();
 
 /** The visibility that a sight of the component tree gives; made once for each sight. */
-export function describeVisibility(sight: Sight, user: string): Visibility {
+export function describeVisibility(sight: Sight, context: CallContext): Visibility {
   let visibility = kept.get(sight);
   if (!visibility) {
     const { all, named, everything } = sight.classes;
@@ -34,7 +37,9 @@ export function describeVisibility(sight: Sight, user: string): Visibility {
       (acl) => sight.getPermission(parseAcl(acl).component) >= Permission.EDIT,
     );
     const restrictedToo = restricted.length === all.length + named.length;
-    visibility = { everything, classes: all, named, restricted, restrictedToo, user };
+    const { user } = context;
+    const hotlistKeys = listViewerKeys(context);
+    visibility = { everything, classes: all, named, restricted, restrictedToo, user, hotlistKeys };
     kept.set(sight, visibility);
   }
   return visibility;
@@ -51,6 +56,13 @@ export function writeVisible(visibility: Visibility, alias: string, statement: S
   const named = `${alias}.acl + 0 = any(${statement.bind(visibility.named, 'int4[]')})`;
   const user = statement.bind(visibility.user, 'text');
   return `(${whole} or (${named} and exists (select 1 from issue_key party where party.issue_id = ${alias}.id and party.kind = ${KEY_KIND.PARTY} and party.key = ${user})))`;
+}
+
+/** The condition that a hotlist, named by an SQL expression, is seen, with ` and ` before it; empty: all are. */
+export function writeHotlistSeen({ hotlistKeys }: Visibility, hotlist: string, statement: Statement): string {
+  if (hotlistKeys === undefined) return '';
+  const keys = statement.bind(hotlistKeys, 'text[]');
+  return ` and exists (select 1 from hotlist h where h.id = ${hotlist} and h.viewers && ${keys})`;
 }
 
 /** Every class of which the caller sees something. */
