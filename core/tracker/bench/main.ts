@@ -62,9 +62,8 @@ interface Row extends LoadResult {
 }
 
 const rows: Row[] = [];
-for (const size of options.sizes.split(',').map(Number)) await benchSize(size);
-print();
-if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(rows, null, 2)}\n`);
+/** The embedded server runs below a supervisor, in no process tree of ours. */
+let postmaster = 0;
 
 async function benchSize(size: number): Promise<void> {
   const folder = mkdtempSync(path.join(tmpdir(), 'bugless-bench-'));
@@ -240,8 +239,7 @@ async function measure(
 ): Promise<LoadResult & { core: number; database: number }> {
   const load = { url, headers, requests, connections, ...(method === undefined ? {} : { method }) };
   await runLoad({ ...load, seconds: Math.min(1.5, seconds) });
-  // The database is below whichever process started it: the floor's share shows below the same one.
-  const read = () => [...pids, ...databaseOwners(pids)].map(readProcessorTime);
+  const read = () => [...pids, postmaster].map(readProcessorTime);
   const before = read();
   const result = await runLoad({ ...load, seconds });
   const after = read();
@@ -254,17 +252,15 @@ async function measure(
   };
 }
 
-/** The embedded server runs below a supervisor that belongs to no process tree of ours. */
-function databaseOwners(_pids: readonly number[]): number[] {
-  return postmaster === undefined ? [] : [postmaster];
-}
-
-let postmaster: number | undefined;
-
 function readDatabase(folder: string): object {
   const lines = readFileSync(path.join(folder, 'data/postgres/postmaster.pid'), 'utf8').split('\n');
   postmaster = Number(lines[0]);
-  return { host: path.resolve(folder, 'data/postgres', lines[4]!.trim()), port: Number(lines[3]), user: 'bugless', database: 'bugless_model' };
+  return {
+    host: path.resolve(folder, 'data/postgres', lines[4]!.trim()),
+    port: Number(lines[3]),
+    user: 'bugless',
+    database: 'bugless_model',
+  };
 }
 
 function writeConfig(folder: string, transport: string): string {
@@ -304,3 +300,7 @@ function formatRow(row: Row): string {
 function note(text: string): void {
   process.stderr.write(`${text}\n`);
 }
+
+for (const size of options.sizes.split(',').map(Number)) await benchSize(size);
+print();
+if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(rows, null, 2)}\n`);

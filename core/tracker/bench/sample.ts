@@ -119,7 +119,9 @@ export function makeIssue(
   const word = (table: { parse(text: string): number | undefined }, text: string) => table.parse(text) as never;
   const final: Issue = {
     ...createEmptyIssue(),
-    title: makeText(chance, chance.logNormal(...shape.title)).slice(0, 300),
+    title: makeText(chance, chance.logNormal(...shape.title))
+      .replaceAll('\n', ' ')
+      .slice(0, 300),
     type: word(WORDS.type, chance.pick(TYPES)),
     priority: word(WORDS.priority, chance.pick(PRIORITIES)),
     severity: word(WORDS.severity, chance.pick(SEVERITIES)),

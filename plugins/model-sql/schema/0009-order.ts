@@ -19,6 +19,14 @@ export const ORDER_STEP = {
     return [
       ...byState,
       createIndex(dialect, {
+        name: 'issue_open',
+        table: 'issue',
+        columns: ['modified desc', 'id desc'],
+        include: ['acl', 'archived', 'created', 'status', 'priority', 'severity', 'type', 'assignee', 'reporter'],
+        where: 'is_open',
+        timeLeads: true,
+      }),
+      createIndex(dialect, {
         name: 'issue_by_component',
         table: 'issue',
         columns: ['(acl >> 2)', 'modified desc', 'id desc'],

@@ -76,10 +76,10 @@ const WRITERS: Readonly<Record<string, Writer>> = {
   found_in: writeKeys(KEY_KIND.FOUND_IN, 'i.found_in', readFolded),
   targeted_to: writeKeys(KEY_KIND.TARGETED_TO, 'i.targeted_to', readFolded),
   verified_in: writeKeys(KEY_KIND.VERIFIED_IN, 'i.verified_in', readFolded),
+  // Restricted comments count only for those who read them, so the key is no answer.
   commenter: (term, scope) => {
     const users = scope.statement.bind(readUsers(term), 'text[]');
-    const describes = `exists (select 1 from issue_update u where u.issue_id = i.id and u.sequence = 1 and u.author = any(${users}) and u.comment <> ''${writeReadable('u', scope)})`;
-    return `(${describes} or ${existsKey(KEY_KIND.COMMENTER, users)})`;
+    return `exists (select 1 from issue_update u where u.issue_id = i.id and u.author = any(${users}) and u.comment <> ''${writeReadable('u', scope)})`;
   },
   parent: writeReference('i.parent'),
   duplicate_of: writeReference('i.duplicate_of'),
@@ -102,7 +102,7 @@ const WRITERS: Readonly<Record<string, Writer>> = {
     return `exists (select 1 from issue_block k join issue b on b.id = k.blocker_id where k.issue_id = i.id and b.is_open${visible && ` and ${visible}`})`;
   }),
   attachments: (term, scope) => {
-    const counted = '(select count(*)::float8 from attachment a where a.issue_id = i.id and not a.deleted)';
+    const counted = '(select count(*)::int4 from attachment a where a.issue_id = i.id and not a.deleted)';
     return writeNumbers(counted)(term, scope);
   },
   created: writeTimes('i.created'),
@@ -133,7 +133,9 @@ function writeNumbers(column: string): Writer {
     if (comparison !== undefined) {
       return `(${numbers.map((number) => `${column} + 0 ${comparison} ${statement.bind(number, 'float8')}`).join(' or ')})`;
     }
-    if (numbers.length > 0) parts.push(`${column} + 0 = any(${statement.bind(numbers, 'float8[]')})`);
+    const whole = numbers.filter((number) => Number.isInteger(number) && Math.abs(number) < 2 ** 31);
+    // No whole column equals any other number.
+    if (numbers.length > 0) parts.push(`${column} + 0 = any(${statement.bind(whole, 'int4[]')})`);
     for (const value of values) {
       if (value.kind?.$case !== 'range') continue;
       const { min, max } = value.kind.value;
@@ -199,11 +201,9 @@ function writeBlocks(own: string, other: string): Writer {
 
 function writeFlag(write: (scope: ConditionScope) => string): Writer {
   return ({ operator, values }, scope) => {
-    const condition = write(scope);
-    if (operator === FilterOperator.PRESENT) return condition;
     const wanted = values.map((value) => value.kind?.$case === 'flag' && value.kind.value);
     if (wanted.includes(true) && wanted.includes(false)) return 'true';
-    return wanted.includes(true) ? condition : `not ${condition}`;
+    return operator === FilterOperator.PRESENT || wanted.includes(true) ? write(scope) : `not ${write(scope)}`;
   };
 }
 

@@ -11,8 +11,10 @@ import type { Statement } from './statement.ts';
  * candidates, on which the whole condition is still checked.
  */
 export interface Driver {
-  /** The operand of the top-level `and` that it comes from, already met by all that it yields. */
+  /** The operand of the top-level `and` that it comes from. */
   readonly filter: Filter;
+  /** All that it yields meet that operand: it need not be checked again. */
+  readonly meets: boolean;
   /** A guess of how many candidates it has against those of others: see SOURCES. */
   readonly rank: number;
   /** What it looks at is in the index of the walk too. */
@@ -53,7 +55,8 @@ export function listDrivers(filter: Filter | undefined, scope: ConditionScope): 
     const values = [...new Set(source.read(term, scope))];
     // Some values are of another kind (spans): then the index does not hold all candidates.
     if (values.length === 0 || values.length < source.count(term)) continue;
-    drivers.push([source.rank, buildDriver(conjunct, source, values)]);
+    const meets = source.meets && (term.operator === FilterOperator.HAS || source.covered);
+    drivers.push([source.rank, buildDriver(conjunct, source, values, meets)]);
   }
   return drivers.sort(([a], [b]) => a - b).map(([, driver]) => driver);
 }
@@ -64,6 +67,8 @@ interface Source {
   /** The index goes on with `modified desc, id desc`. */
   readonly ordered: boolean;
   readonly covered: boolean;
+  /** Its rows are just those of the term; else what they refer to may be hidden from the caller. */
+  readonly meets: boolean;
   read(term: FilterTerm, scope: ConditionScope): (string | number)[];
   /** How many values of the term {@link read} has to give. */
   count(term: FilterTerm): number;
@@ -80,6 +85,7 @@ function fromIssue(rank: number, column: string, read: Source['read'], type: Sou
     valueType: type,
     ordered: true,
     covered: true,
+    meets: true,
     read,
     count: countValues,
     from: 'issue c',
@@ -93,6 +99,7 @@ function fromKey(rank: number, kind: number, read: (term: FilterTerm) => string[
     valueType: 'text',
     ordered: true,
     covered: false,
+    meets: true,
     read,
     count: countValues,
     from: `(select issue_id as id, modified, acl, is_open, archived, key from issue_key where kind = ${kind}) c`,
@@ -106,6 +113,7 @@ function fromReference(rank: number, from: string, column: string): Source {
     valueType: 'int8',
     ordered: false,
     covered: false,
+    meets: false,
     read: readReferences,
     count: countValues,
     from,
@@ -137,6 +145,13 @@ const SOURCES: Readonly<Record<string, Source>> = {
   cc: fromKey(3, KEY_KIND.CC, readUsers),
   collaborators: fromKey(3, KEY_KIND.COLLABORATOR, readUsers),
   verifier: fromKey(3, KEY_KIND.VERIFIER, readUsers),
+  commenter: {
+    ...fromKey(3, KEY_KIND.COMMENTER, readUsers),
+    ordered: false,
+    meets: false,
+    // Who filed an issue wrote its description.
+    from: `(select issue_id as id, key from issue_key where kind = ${KEY_KIND.COMMENTER} union all select id, reporter from issue) c`,
+  },
   assignee: fromIssue(4, 'assignee', readUsers),
   reporter: fromIssue(4, 'reporter', readUsers),
   labels: fromKey(5, KEY_KIND.LABEL, readFolded),
@@ -150,9 +165,10 @@ const SOURCES: Readonly<Record<string, Source>> = {
   priority: fromIssue(8, 'priority', readNumbers, 'int4'),
 };
 
-function buildDriver(filter: Filter, source: Source, values: readonly (string | number)[]): Driver {
+function buildDriver(filter: Filter, source: Source, values: readonly (string | number)[], meets: boolean): Driver {
   return {
     filter,
+    meets,
     rank: source.rank,
     covered: source.covered,
     width: values.length,
@@ -173,6 +189,7 @@ function buildHistoryDriver(filter: Filter, term: HistoryTerm, scope: ConditionS
   if (listExactValues(term.field, values, scope).includes('')) return undefined;
   return {
     filter,
+    meets: true,
     rank: 3,
     covered: false,
     width: values.length,
@@ -185,8 +202,26 @@ function buildHistoryDriver(filter: Filter, term: HistoryTerm, scope: ConditionS
   };
 }
 
+/** From this rank on, drivers are states of the work: long, and in the walk's own index. */
+export const STATE_RANK = 7;
+
 /** The driver over classes: what a caller who sees little starts from. */
 export function buildClassDriver(classes: readonly number[]): Driver {
   const source = fromIssue(6, 'acl', () => [], 'int4');
-  return buildDriver({ node: undefined }, source, classes);
+  return buildDriver({ node: undefined }, source, classes, false);
+}
+
+/** Whether open issues alone are asked for. */
+export function hasOpenTerm(filter: Filter | undefined): boolean {
+  return listConjuncts(filter).some(isOpenTerm);
+}
+
+function isOpenTerm({ node }: Filter): boolean {
+  return (
+    node?.$case === 'term' &&
+    node.value.field === 'open' &&
+    node.value.values.length === 1 &&
+    node.value.values[0]!.kind?.$case === 'flag' &&
+    node.value.values[0]!.kind.value
+  );
 }

@@ -1,7 +1,7 @@
 import type { Filter } from '@bugless/kit/service';
 import { ISSUE_COLUMNS } from '../issue-row.ts';
 import { type ConditionScope, writeFilter } from './condition.ts';
-import { type Driver, listConjuncts } from './driver.ts';
+import { type Driver, hasOpenTerm, listConjuncts } from './driver.ts';
 import type { Order } from './order.ts';
 import type { Plan } from './plan.ts';
 import type { TextLead } from './text-search.ts';
@@ -17,12 +17,15 @@ export interface PageRequest {
   readonly order: Order;
   /** Key values of the row behind which the page begins. */
   readonly after: readonly string[] | undefined;
-  /** Rows wanted: one more than the page holds tells whether there is another page. */
+  /** Rows wanted at least: one more than the page holds tells whether there is another page. More may come. */
   readonly limit: number;
 }
 
 /** From so many stretches on, the first row of each is read before any is read further. */
 const HEADS_FROM = 4;
+
+/** How many rows are asked for: pages of 10, 25, 50, 100, 200 and 500, and counts. */
+const LIMITS = [11, 26, 51, 101, 201, 501, 1_001, 10_001];
 
 /** Fields that the index issue_modified carries: conditions on them cost no visit to the row. */
 const COVERED = new Set([
@@ -73,8 +76,7 @@ export class PageWriter {
 
   /** How many issues there are, up to the limit, as `count`. */
   writeCount(plan: Plan): string {
-    const { statement } = this.#scope;
-    const limit = statement.bind(this.#request.limit, 'int8');
+    const limit = this.#writeLimit();
     let from = 'issue i';
     if (plan.kind === 'set' || plan.kind === 'stretches') {
       from = `(select distinct s.id from (${this.#writeDriverIds(plan.driver)}) s) c join issue i on i.id = c.id`;
@@ -101,7 +103,7 @@ export class PageWriter {
   /** A driver's stretches, each newest first, merged. */
   #writeStretches(driver: Driver): string {
     const { statement } = this.#scope;
-    const limit = statement.bind(this.#request.limit, 'int8');
+    const limit = this.#writeLimit();
     const conditions = this.#writeCandidateConditions();
     const candidates = (value: string, count: string): string =>
       `select c.modified, c.id from ${driver.from} join issue i on i.id = c.id where ${this.#join([driver.writeEquals(value), ...conditions])} order by c.modified desc, c.id desc limit ${count}`;
@@ -128,7 +130,7 @@ export class PageWriter {
       ? `(f.score, i.id) < (${statement.bind(after.score, 'int4')}, ${statement.bind(after.id, 'int8')})`
       : '';
     const where = this.#join([...this.#writeConditions(), behind]);
-    return `select ${this.#writeColumns()}, f.score from ${from} f join issue i on i.id = f.id where ${where} order by f.score desc, i.id desc limit ${statement.bind(this.#request.limit, 'int8')}`;
+    return `select ${this.#writeColumns()}, f.score from ${from} f join issue i on i.id = f.id where ${where} order by f.score desc, i.id desc limit ${this.#writeLimit()}`;
   }
 
   #writeDriverIds(driver: Driver): string {
@@ -151,8 +153,7 @@ export class PageWriter {
   }
 
   #select(from: string, order = this.#request.order.write()): string {
-    const { statement } = this.#scope;
-    return `select ${this.#writeColumns()}, ${this.#request.order.writeKeys()} ${from} order by ${order} limit ${statement.bind(this.#request.limit, 'int8')}`;
+    return `select ${this.#writeColumns()}, ${this.#request.order.writeKeys()} ${from} order by ${order} limit ${this.#writeLimit()}`;
   }
 
   #writeColumns(): string {
@@ -162,6 +163,15 @@ export class PageWriter {
         ? 'false'
         : `exists (select 1 from star s where s.user_id = ${statement.bind(visibility.user, 'text')} and s.issue_id = i.id)`;
     return `${ISSUE_COLUMNS}, ${starred} as starred`;
+  }
+
+  /**
+   * In the text, because the planner has to know that few rows are wanted; in steps, because each
+   * text is a statement of its own.
+   */
+  #writeLimit(): string {
+    const { limit } = this.#request;
+    return String(LIMITS.find((step) => step >= limit) ?? limit);
   }
 
   #writeAfter(): string {
@@ -194,7 +204,7 @@ export class PageWriter {
     const after = this.#writeAfter().replaceAll('i.modified', 'c.modified').replaceAll('i.id', 'c.id');
     const early = [after, this.#request.liveOnly ? 'not c.archived' : ''];
     if (!visibility.everything) early.push(`c.acl + 0 = any(${statement.bind(listSeenClasses(visibility), 'int4[]')})`);
-    if (listConjuncts(this.#request.filter).some(isOpenTerm)) early.push('c.is_open');
+    if (hasOpenTerm(this.#request.filter)) early.push('c.is_open');
     return [...early, ...this.#writeConditions()];
   }
 
@@ -208,14 +218,4 @@ function isCovered(filter: Filter): boolean {
   if (node?.$case === 'not') return isCovered(node.value);
   if (node?.$case === 'and' || node?.$case === 'or') return node.value.operands.every(isCovered);
   return node?.$case === 'term' && COVERED.has(node.value.field);
-}
-
-function isOpenTerm({ node }: Filter): boolean {
-  return (
-    node?.$case === 'term' &&
-    node.value.field === 'open' &&
-    node.value.values.length === 1 &&
-    node.value.values[0]!.kind?.$case === 'flag' &&
-    node.value.values[0]!.kind.value
-  );
 }

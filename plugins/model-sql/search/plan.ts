@@ -1,7 +1,7 @@
 import { CompiledQuery, type Kysely } from 'kysely';
 import type { ModelTables } from '../schema/tables.ts';
 import type { ConditionScope } from './condition.ts';
-import { buildClassDriver, type Driver, listDrivers } from './driver.ts';
+import { buildClassDriver, type Driver, hasOpenTerm, listDrivers, STATE_RANK } from './driver.ts';
 import type { PageRequest } from './page.ts';
 import { Statement } from './statement.ts';
 import { findTextLead, type TextLead } from './text-search.ts';
@@ -35,7 +35,9 @@ export async function choosePlan(
   scope: ConditionScope,
   db: Kysely<ModelTables>,
 ): Promise<Plan> {
-  const drivers = listDrivers(request.filter, scope);
+  const all = listDrivers(request.filter, scope);
+  // Open issues have an index of their own, where states are met on the way.
+  const drivers = hasOpenTerm(request.filter) ? all.filter((driver) => driver.rank < STATE_RANK) : all;
   const seldom = drivers.find((driver) => driver.rank <= SELDOM_RANK);
   if (seldom) return { kind: 'set', driver: seldom };
 
@@ -65,10 +67,9 @@ async function findShortest(
   db: Kysely<ModelTables>,
 ): Promise<{ driver: Driver; count: number }> {
   const statement = new Statement();
-  const limit = statement.bind(most + 1, 'int8');
   const counts = drivers.map(
     (driver, index) =>
-      `(select count(*)::int4 from (select 1 from ${driver.from} where ${driver.writeAny(statement)} limit ${limit}) x) as count${index}`,
+      `(select count(*)::int4 from (select 1 from ${driver.from} where ${driver.writeAny(statement)} limit ${most + 1}) x) as count${index}`,
   );
   const [row] = await run<Record<string, number>>(db, `select ${counts.join(', ')}`, statement);
   let best = 0;
@@ -82,7 +83,7 @@ async function isRare(lead: TextLead, scope: ConditionScope, db: Kysely<ModelTab
   const statement = new Statement();
   const where = lead.write({ ...scope, statement });
   const newest = `(select (i.id >> ${scope.bucketBits}) from issue i order by i.id desc limit 1)`;
-  const text = `select count(*)::int4 as count from (select 1 from doc d where d.bucket > ${newest} - ${RARE_BUCKETS} and ${where} limit ${statement.bind(RARE_TEXT, 'int8')}) x`;
+  const text = `select count(*)::int4 as count from (select 1 from doc d where d.bucket > ${newest} - ${RARE_BUCKETS} and ${where} limit ${RARE_TEXT}) x`;
   const [row] = await run<{ count: number }>(db, text, statement);
   return row!.count < RARE_TEXT;
 }
@@ -95,7 +96,7 @@ async function seesLittle(visibility: Visibility, db: Kysely<ModelTables>): Prom
   if (known && known.until > performance.now()) return known.little;
   const statement = new Statement();
   const classes = statement.bind(listSeenClasses(visibility), 'int4[]');
-  const text = `select count(*)::int4 as total, (count(*) filter (where x.acl = any(${classes})))::int4 as seen from (select i.acl from issue i order by i.modified desc, i.id desc limit ${statement.bind(SHARE_SAMPLE, 'int8')}) x`;
+  const text = `select count(*)::int4 as total, (count(*) filter (where x.acl = any(${classes})))::int4 as seen from (select i.acl from issue i order by i.modified desc, i.id desc limit ${SHARE_SAMPLE}) x`;
   const [row] = await run<{ total: number; seen: number }>(db, text, statement);
   const little = row!.seen < row!.total * SMALL_SHARE;
   shares.set(visibility, { little, until: performance.now() + SHARE_MILLIS });

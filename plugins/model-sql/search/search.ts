@@ -26,7 +26,7 @@ import type { Sight } from '../viewer.ts';
 import type { ConditionScope } from './condition.ts';
 import { Order } from './order.ts';
 import { type PageRequest, PageWriter } from './page.ts';
-import { choosePlan, run } from './plan.ts';
+import { choosePlan, type Plan, run } from './plan.ts';
 import { findRanked, readRankedPlace } from './relevance.ts';
 import { Statement } from './statement.ts';
 import { findTextLead } from './text-search.ts';
@@ -77,8 +77,7 @@ export async function countIssues(
   const filter = request.filter;
   const page = { filter, liveOnly: isLiveOnly(request), order: new Order([]), after: undefined, limit: limit + 1 };
   const plan = await choosePlan(page, scope, store.kysely);
-  const met = plan.kind === 'text' ? { met: plan.lead.filter } : {};
-  const writer = new PageWriter({ ...page, ...met }, scope);
+  const writer = new PageWriter({ ...page, ...findMet(plan) }, scope);
   const text = writer.writeCount(plan.kind === 'stretches' ? { kind: 'set', driver: plan.driver } : plan);
   const [row] = await run<{ count: number }>(store.kysely, text, scope.statement);
   const count = row!.count;
@@ -109,7 +108,7 @@ async function findInOrder(
   };
   const scope = { ...scopeBase, statement: new Statement() };
   const plan = await choosePlan(page, scope, store.kysely);
-  const text = new PageWriter(plan.kind === 'text' ? { ...page, met: plan.lead.filter } : page, scope).write(plan);
+  const text = new PageWriter({ ...page, ...findMet(plan) }, scope).write(plan);
   const rows = await run<FoundRow>(store.kysely, text, scope.statement);
   if (rows.length <= pageSize) return { rows, nextPageToken: '' };
   const last = rows[pageSize - 1]!;
@@ -146,6 +145,12 @@ async function findByRelevance(
   const last = rows[pageSize - 1]!;
   const keys = [newest, last.window, last.score];
   return { rows: rows.slice(0, pageSize), nextPageToken: encodePageToken({ keys, id: last.id }, fingerprint) };
+}
+
+/** The operand that need not be checked again on what the plan yields. */
+function findMet(plan: Plan): { met?: Filter } {
+  if (plan.kind === 'text') return { met: plan.lead.filter };
+  return plan.kind !== 'walk' && plan.driver.meets ? { met: plan.driver.filter } : {};
 }
 
 const EMPTY: Found = { rows: [], nextPageToken: '' };
