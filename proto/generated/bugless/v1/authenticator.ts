@@ -148,11 +148,15 @@ export interface RevokeSessionsRequest {
   secret: string;
   /** Or all of this user. */
   user: string;
+  /** With `secret`: where the provider may send the browser after a logout there; empty: do not ask for one. */
+  afterLogoutUri: string;
 }
 
 export interface RevokeSessionsResponse {
   /** How many ended. */
   count: number;
+  /** Where to send the browser so that the login at the provider ends too; empty: nowhere. */
+  logoutUrl: string;
 }
 
 export interface CreateTokenRequest {
@@ -1817,7 +1821,7 @@ export const ListSessionsResponse: MessageFns<ListSessionsResponse> = {
 };
 
 function createBaseRevokeSessionsRequest(): RevokeSessionsRequest {
-  return { ids: [], secret: "", user: "" };
+  return { ids: [], secret: "", user: "", afterLogoutUri: "" };
 }
 
 export const RevokeSessionsRequest: MessageFns<RevokeSessionsRequest> = {
@@ -1830,6 +1834,9 @@ export const RevokeSessionsRequest: MessageFns<RevokeSessionsRequest> = {
     }
     if (message.user !== "") {
       writer.uint32(26).string(message.user);
+    }
+    if (message.afterLogoutUri !== "") {
+      writer.uint32(34).string(message.afterLogoutUri);
     }
     return writer;
   },
@@ -1871,6 +1878,14 @@ export const RevokeSessionsRequest: MessageFns<RevokeSessionsRequest> = {
             message.user = reader.string();
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.afterLogoutUri = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1891,18 +1906,22 @@ export const RevokeSessionsRequest: MessageFns<RevokeSessionsRequest> = {
     message.ids = object.ids?.map((e) => e) || [];
     message.secret = object.secret ?? "";
     message.user = object.user ?? "";
+    message.afterLogoutUri = object.afterLogoutUri ?? "";
     return message;
   },
 };
 
 function createBaseRevokeSessionsResponse(): RevokeSessionsResponse {
-  return { count: 0 };
+  return { count: 0, logoutUrl: "" };
 }
 
 export const RevokeSessionsResponse: MessageFns<RevokeSessionsResponse> = {
   encode(message: RevokeSessionsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.count !== 0) {
       writer.uint32(8).int32(message.count);
+    }
+    if (message.logoutUrl !== "") {
+      writer.uint32(18).string(message.logoutUrl);
     }
     return writer;
   },
@@ -1928,6 +1947,14 @@ export const RevokeSessionsResponse: MessageFns<RevokeSessionsResponse> = {
             message.count = reader.int32();
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.logoutUrl = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1946,6 +1973,7 @@ export const RevokeSessionsResponse: MessageFns<RevokeSessionsResponse> = {
   fromPartial(object: DeepPartial<RevokeSessionsResponse>): RevokeSessionsResponse {
     const message = createBaseRevokeSessionsResponse();
     message.count = object.count ?? 0;
+    message.logoutUrl = object.logoutUrl ?? "";
     return message;
   },
 };
