@@ -127,7 +127,8 @@ async function start(
     postgresArguments: [...postgresArguments, '-c', `unix_socket_directories=${socket.setting}`],
     account,
     logFile: join(dataDir, 'postgres.log'),
-    disposable: options.disposable ? dataDir : undefined,
+    // The folder of the socket may be elsewhere.
+    disposable: options.disposable ? [dataDir, socket.host] : undefined,
   };
 
   const exitListeners: ((reason: EmbeddedError) => void)[] = [];

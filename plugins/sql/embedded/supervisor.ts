@@ -42,8 +42,8 @@ export interface SupervisorConfig {
   postgresArguments: string[];
   account: Account | undefined;
   logFile: string;
-  /** Stop at once, without a checkpoint, and remove this folder afterwards: for tests. */
-  disposable: string | undefined;
+  /** Stop at once, without a checkpoint, and remove these folders afterwards: for tests. */
+  disposable: string[] | undefined;
 }
 
 /** One line of JSON on the supervisor's output. */
@@ -106,7 +106,7 @@ async function supervise(): Promise<void> {
 }
 
 function end(): void {
-  if (config.disposable) rmSync(config.disposable, { recursive: true, force: true, maxRetries: 3 });
+  for (const folder of config.disposable ?? []) rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
   process.exit();
 }
 
