@@ -70,15 +70,21 @@ for (const [name, dialect] of Object.entries(DIALECTS)) {
       await checkFold(t, at, id);
     });
 
-    t.test('of two who add the same blocker one changes something', async (t) => {
+    t.test('a writer who waited sees the links that were made meanwhile', async (t) => {
       const [a, b] = [await file(at, 'a'), await file(at, 'b')];
-      const add = () => model.updateIssue({ id: a.id, add: { blockedBy: [b.id] } }, ADMIN);
-      const ends = await meetAtLock(db, lockIssue(a.id), [add, add]);
-      const wrote = ends.filter((end) => end.status === 'fulfilled' && end.value.update !== undefined);
-      t.equal(wrote.length, 1);
-      t.match((await model.getIssue({ id: a.id }, ADMIN)).issue, { version: '2', blockedBy: [b.id] });
-      t.same((await model.getIssue({ id: b.id }, ADMIN)).issue!.blocking, [a.id]);
+      const ends = await meetAtLock(db, lockIssue(a.id), [
+        () => model.updateIssue({ id: a.id, add: { blockedBy: [b.id] } }, ADMIN),
+        () => model.updateIssue({ id: a.id, remove: { blockedBy: [b.id] }, comment: 'not any more' }, ADMIN),
+      ]);
+      t.same(
+        ends.map((end) => end.status),
+        ['fulfilled', 'fulfilled'],
+      );
       await checkFold(t, at, a.id);
+      const { issue } = await model.getIssue({ id: a.id }, ADMIN);
+      // At SERIALIZABLE the second one begins anew and may come first.
+      if (dialect === undefined) t.same(issue!.blockedBy, []);
+      t.same((await model.getIssue({ id: b.id }, ADMIN)).issue!.blocking, issue!.blockedBy.length ? [a.id] : []);
     });
 
     t.test('rings of four that two writers close from both sides stay open', async (t) => {
