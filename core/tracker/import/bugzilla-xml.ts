@@ -1,7 +1,8 @@
 import { SaxesParser } from 'saxes';
+import { type BugzillaState, buildFields, readTime, splitList, UNKNOWN } from './bugzilla-fields.ts';
 import { Bundle } from './bundle.ts';
 import { NoteBook } from './note-book.ts';
-import type { SourceFields, SourceIssue, SourceItem, SourcePerson, SourceReader, SourceUpdate } from './source.ts';
+import type { SourceIssue, SourceItem, SourcePerson, SourceReader, SourceUpdate } from './source.ts';
 
 /** An element of a Bugzilla export: its text, attributes and children by name. */
 interface Element {
@@ -11,35 +12,9 @@ interface Element {
   readonly children: Element[];
 }
 
-/** Stands in where the export names nobody. */
-const UNKNOWN: SourcePerson = { key: '(unknown)', displayName: 'Unknown (Bugzilla)', email: '' };
-
-const TYPE_OF_SEVERITY: Readonly<Record<string, string>> = { enhancement: 'feature_request', task: 'process' };
-
-const SEVERITIES: Readonly<Record<string, string>> = {
-  blocker: 's0',
-  critical: 's1',
-  major: 's1',
-  normal: 's2',
-  minor: 's3',
-  trivial: 's4',
-};
-
-const RESOLUTIONS: Readonly<Record<string, string>> = {
-  FIXED: 'fixed',
-  INVALID: 'intended',
-  WONTFIX: 'infeasible',
-  WORKSFORME: 'not_reproducible',
-  INCOMPLETE: 'not_reproducible',
-  LATER: 'obsolete',
-  REMIND: 'obsolete',
-  MOVED: 'obsolete',
-  EXPIRED: 'obsolete',
-  DUPLICATE: 'duplicate',
-};
-
-/** Elements kept as custom text fields: their name here, and values that say nothing. */
+/** Elements kept as custom text fields: their name here. */
 const CUSTOM_FIELDS: Readonly<Record<string, string>> = {
+  classification: 'classification',
   rep_platform: 'platform',
   op_sys: 'os',
   bug_file_loc: 'url',
@@ -47,10 +22,11 @@ const CUSTOM_FIELDS: Readonly<Record<string, string>> = {
   alias: 'alias',
   see_also: 'see_also',
   votes: 'votes',
-  resolution: 'resolution',
+  deadline: 'deadline',
 };
 
-const EMPTY_VALUES = new Set(['', '---', 'All', 'unspecified', '0']);
+/** Values of them that say nothing. */
+const EMPTY_VALUES = new Set(['', '---', 'All', 'unspecified', 'Unclassified', '0']);
 
 /**
  * Reads Bugzilla's own XML (show_bug.cgi?ctype=xml): one file per bug, or many bugs in a
@@ -140,49 +116,63 @@ function readBug(bug: Element, file: string, book: NoteBook): SourceItem {
 }
 
 function buildIssue(bug: Element, key: string, book: NoteBook): SourceIssue {
-  const created = readTime(childText(bug, 'creation_ts'), 'creation_ts');
+  const createdText = childText(bug, 'creation_ts');
+  const created = readTime(createdText);
+  if (created === undefined) {
+    throw new Error(`creation_ts: ${JSON.stringify(createdText)} is no time like 2009-09-23 16:51:00 +0200`);
+  }
   const reporter = readPerson(bug.children.find((child) => child.name === 'reporter'));
-  const severity = childText(bug, 'bug_severity');
-  const assignee = bug.children.find((child) => child.name === 'assigned_to');
-  const final: SourceFields = {
-    title: book.cleanTitle(childText(bug, 'short_desc')),
-    type: TYPE_OF_SEVERITY[severity] ?? 'bug',
-    priority: readPriority(childText(bug, 'priority')),
-    severity: SEVERITIES[severity] ?? 's2',
-    status: readStatus(childText(bug, 'bug_status'), childText(bug, 'resolution'), assignee !== undefined),
-    assignee: assignee && readPerson(assignee),
-    verifier: readOptionalPerson(bug.children.find((child) => child.name === 'qa_contact')),
+  const state: BugzillaState = {
+    summary: childText(bug, 'short_desc'),
+    product: childText(bug, 'product'),
+    component: childText(bug, 'component'),
+    status: childText(bug, 'bug_status'),
+    resolution: childText(bug, 'resolution'),
+    priority: childText(bug, 'priority'),
+    severity: childText(bug, 'bug_severity'),
+    assignee: readOptionalPerson(bug.children.find((child) => child.name === 'assigned_to')),
+    qaContact: readOptionalPerson(bug.children.find((child) => child.name === 'qa_contact')),
     cc: bug.children.filter((child) => child.name === 'cc' && child.text.trim() !== '').map(readPerson),
-    collaborators: [],
-    labels: splitList(childTexts(bug, 'keywords')).map((word) => book.cleanLabel(word)),
-    foundIn: readVersions(childText(bug, 'version'), book),
-    targetedTo: readVersions(childText(bug, 'target_milestone'), book),
-    customFields: readCustomFields(bug, book),
+    keywords: childTexts(bug, 'keywords').flatMap(splitList),
+    version: childText(bug, 'version'),
+    milestone: childText(bug, 'target_milestone'),
+    restricted: bug.children.some((child) => child.name === 'group'),
+    others: readOthers(bug),
   };
+  const final = buildFields(state, book);
+  const tooLong = book.takeLongValues(final.customFields);
   const updates = readComments(bug, reporter, created, book);
-  const modified = laterTime(readOptionalTime(childText(bug, 'delta_ts')) ?? created, updates.at(-1)!.created);
-  const filed: SourceFields = {
-    ...final,
-    status: final.assignee ? 'assigned' : 'new',
-    customFields: Object.fromEntries(Object.entries(final.customFields).filter(([name]) => name !== 'resolution')),
-  };
+  // Before all others: it stood there when the bug was filed, as far as the export tells.
+  updates.splice(
+    1,
+    0,
+    ...tooLong.map((comment) => ({ author: reporter, created, comment, restricted: false, state: undefined })),
+  );
+  const modified = laterTime(readTime(childText(bug, 'delta_ts')) ?? created, updates.at(-1)!.created);
+  const filed = buildFields({ ...state, status: 'NEW', resolution: '' }, new NoteBook());
+  new NoteBook().takeLongValues(filed.customFields);
   updates[0] = { ...updates[0]!, state: filed };
   if (final.status !== filed.status) {
     updates.push({ author: UNKNOWN, created: modified, comment: '', restricted: false, state: final });
+  } else {
+    updates[0] = { ...updates[0]!, state: final };
   }
   book.add('attachments left out', bug.children.filter((child) => child.name === 'attachment').length);
   book.add('flags left out', bug.children.filter((child) => child.name === 'flag').length);
   return {
     key,
-    component: [childText(bug, 'product') || 'Bugzilla', childText(bug, 'component')].filter((name) => name !== ''),
     reporter,
     created,
     modified,
     fields: final,
     updates,
     links: [
-      ...splitList(childTexts(bug, 'dependson')).map((other) => ({ field: 'blocked_by' as const, key: other })),
-      ...splitList(childTexts(bug, 'dup_id')).map((other) => ({ field: 'duplicate_of' as const, key: other })),
+      ...childTexts(bug, 'dependson')
+        .flatMap(splitList)
+        .map((other) => ({ field: 'blocked_by' as const, key: other })),
+      ...childTexts(bug, 'dup_id')
+        .flatMap(splitList)
+        .map((other) => ({ field: 'duplicate_of' as const, key: other })),
     ],
   };
 }
@@ -192,7 +182,7 @@ function readComments(bug: Element, reporter: SourcePerson, created: string, boo
   for (const description of bug.children.filter((child) => child.name === 'long_desc')) {
     const who = description.children.find((child) => child.name === 'who');
     const first = updates.length === 0;
-    const time = readOptionalTime(childText(description, 'bug_when'));
+    const time = readTime(childText(description, 'bug_when'));
     if (!first && time === undefined) book.add('comments without a time dated as the one before');
     if (!first && !who) book.add('comments without an author');
     const pieces = book.splitComment(childText(description, 'thetext', false));
@@ -215,36 +205,11 @@ function readComments(bug: Element, reporter: SourcePerson, created: string, boo
   return [{ author: reporter, created, comment: '', restricted: false, state: undefined }];
 }
 
-function readStatus(status: string, resolution: string, assigned: boolean): string {
-  switch (status) {
-    case 'ASSIGNED':
-    case 'IN_PROGRESS':
-      return 'accepted';
-    case 'RESOLVED':
-    case 'CLOSED':
-      return RESOLUTIONS[resolution] ?? 'obsolete';
-    case 'VERIFIED':
-      return resolution === 'FIXED' ? 'verified' : (RESOLUTIONS[resolution] ?? 'obsolete');
-    default:
-      return assigned ? 'assigned' : 'new';
-  }
-}
-
-/** Bugzilla's P1 … P5 are our p0 … p4. */
-function readPriority(priority: string): string {
-  const match = /^P([1-5])$/.exec(priority);
-  return match ? `p${Number(match[1]) - 1}` : 'p2';
-}
-
-function readVersions(text: string, book: NoteBook): string[] {
-  return EMPTY_VALUES.has(text) ? [] : [book.cleanVersion(text)];
-}
-
-function readCustomFields(bug: Element, book: NoteBook): Record<string, string> {
+function readOthers(bug: Element): Record<string, string> {
   const fields: Record<string, string> = {};
   for (const child of bug.children) {
     const name = CUSTOM_FIELDS[child.name] ?? (child.name.startsWith('cf_') ? child.name.slice(3) : undefined);
-    const value = book.cleanText(child.text).trim();
+    const value = child.text.trim();
     if (name === undefined || EMPTY_VALUES.has(value)) continue;
     fields[name] = fields[name] === undefined ? value : `${fields[name]} ${value}`;
   }
@@ -262,21 +227,6 @@ function readOptionalPerson(element: Element | undefined): SourcePerson | undefi
   return { key, displayName, email: key.includes('@') ? key : '' };
 }
 
-/** `2009-09-23 16:51:00 +0200` as ISO 8601 in UTC. */
-function readTime(text: string, name: string): string {
-  const time = readOptionalTime(text);
-  if (time === undefined) throw new Error(`${name}: ${JSON.stringify(text)} is no time like 2009-09-23 16:51:00 +0200`);
-  return time;
-}
-
-function readOptionalTime(text: string): string | undefined {
-  const match = /^(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d(?::\d\d)?)(?: ?(Z|UTC|[+-]\d\d:?\d\d))?$/.exec(text);
-  if (!match) return undefined;
-  const zone = match[3] === undefined || match[3] === 'UTC' ? 'Z' : match[3];
-  const time = new Date(`${match[1]}T${match[2]}${zone}`);
-  return Number.isNaN(time.getTime()) ? undefined : time.toISOString();
-}
-
 function laterTime(a: string, b: string): string {
   return a > b ? a : b;
 }
@@ -288,8 +238,4 @@ function childTexts(element: Element, name: string): string[] {
 function childText(element: Element, name: string, trim = true): string {
   const text = element.children.find((child) => child.name === name)?.text ?? '';
   return trim ? text.trim() : text;
-}
-
-function splitList(texts: readonly string[]): string[] {
-  return texts.flatMap((text) => text.split(/[,\s]+/)).filter((word) => word !== '');
 }

@@ -250,6 +250,7 @@ function buildIssue(item: GitHubItem, book: NoteBook): SourceIssue {
   const assignees = item.assignees.map(person);
   const filed: SourceFields = {
     title: book.cleanTitle(item.title),
+    component: [item.repository],
     type: isFeature ? 'feature_request' : 'bug',
     priority: readPriority(item.labels),
     severity: 's2',
@@ -258,16 +259,16 @@ function buildIssue(item: GitHubItem, book: NoteBook): SourceIssue {
     verifier: undefined,
     collaborators: assignees.slice(1),
     cc: [],
-    labels: item.pull ? [...labels, 'pull-request'] : labels,
+    labels: book.limitList('labels', item.pull ? ['pull-request', ...labels] : labels, 50),
     foundIn: [],
     targetedTo: item.milestone === '' ? [] : [book.cleanVersion(item.milestone)],
+    accessLimit: 'default',
     customFields: {},
   };
   const final = item.state === 'open' ? filed : { ...filed, status: closedStatus(item) };
   const updates = orderUpdates(item, created, filed, final, book);
   return {
     key: String(item.number),
-    component: [item.repository],
     reporter: person(item.author),
     created,
     modified: [item.modified, updates.at(-1)!.created].map((time) => readTime(time, 'updated_at')).sort()[1]!,

@@ -1,6 +1,6 @@
-import { createEmptyIssue, diffIssues, foldUpdates, WORDS } from '@bugless/kit/domain';
+import { createEmptyIssue, diffIssues, foldUpdates, getField, sortElements, WORDS } from '@bugless/kit/domain';
 import type { Authenticator, CallContext, DeepPartial, ImportedIssue, Model } from '@bugless/kit/service';
-import { ImportOutcome, Issue, Significance, Update } from '@bugless/kit/service';
+import { ImportOutcome, type Issue, Significance, Update } from '@bugless/kit/service';
 import { People } from './people.ts';
 import { Places } from './places.ts';
 import { ImportReport } from './report.ts';
@@ -107,7 +107,7 @@ function buildImportedIssue(
   const reporter = people.getId(source.reporter);
   let before = createEmptyIssue();
   const updates = source.updates.map((update, index): Update => {
-    const after = update.state ? buildState(update.state, source, reporter, people, places) : before;
+    const after = update.state ? buildState(update.state, reporter, people, places) : before;
     // The reporter is who made update 1.
     const changes = diffIssues({ ...before, reporter }, after);
     before = after;
@@ -117,7 +117,8 @@ function buildImportedIssue(
       created: update.created,
       comment: update.comment,
       restricted: update.restricted,
-      significance: update.comment === '' ? Significance.MINOR : Significance.MAJOR,
+      // Of the others the Model decides by what they change.
+      significance: index === 0 ? Significance.MAJOR : Significance.UNSPECIFIED,
       changes,
     });
   });
@@ -136,33 +137,33 @@ function buildImportedIssue(
   };
 }
 
-function buildState(
-  fields: SourceFields,
-  source: SourceIssue,
-  reporter: string,
-  people: People,
-  places: Places,
-): Issue {
+function buildState(fields: SourceFields, reporter: string, people: People, places: Places): Issue {
   const ids = (persons: SourceFields['cc']) => [...new Set(persons.map((person) => people.getId(person)))].sort();
-  const sorted = (values: readonly string[]) => [...new Set(values.filter((value) => value !== ''))].sort();
-  return Issue.fromPartial({
+  const sorted = (name: string, values: readonly string[]) =>
+    sortElements(
+      getField(name)!,
+      values.filter((value) => value !== ''),
+    );
+  return {
+    ...createEmptyIssue(),
     title: fields.title,
     type: WORDS.type.parse(fields.type) as Issue['type'],
     priority: WORDS.priority.parse(fields.priority) as Issue['priority'],
     severity: WORDS.severity.parse(fields.severity) as Issue['severity'],
     status: WORDS.status.parse(fields.status) as Issue['status'],
-    component: places.getId(source.component),
+    accessLimit: WORDS.accessLimit.parse(fields.accessLimit) as Issue['accessLimit'],
+    component: places.getId(fields.component),
     reporter,
     assignee: fields.assignee ? people.getId(fields.assignee) : '',
     verifier: fields.verifier ? people.getId(fields.verifier) : '',
     cc: ids(fields.cc),
     collaborators: ids(fields.collaborators),
-    labels: sorted(fields.labels),
-    foundIn: sorted(fields.foundIn),
-    targetedTo: sorted(fields.targetedTo),
+    labels: sorted('labels', fields.labels),
+    foundIn: sorted('found_in', fields.foundIn),
+    targetedTo: sorted('targeted_to', fields.targetedTo),
     customFields: Object.entries(fields.customFields)
       .filter(([, value]) => value !== '')
       .map(([field, value]) => ({ field, values: [value] }))
       .sort((a, b) => (a.field < b.field ? -1 : 1)),
-  });
+  };
 }

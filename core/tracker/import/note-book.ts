@@ -4,6 +4,8 @@ import type { SourceNote } from './source.ts';
 const MAX_TITLE = 500;
 /** The longest comment, in UTF-8 bytes. */
 export const MAX_COMMENT_BYTES = 1024 * 1024;
+/** The longest value of a custom field, in characters; UTF-16 code units are at least as many. */
+const MAX_CUSTOM_VALUE = 10_000;
 
 /** Mends the texts of one issue so that every store takes them, and notes what it mended. */
 export class NoteBook {
@@ -61,10 +63,30 @@ export class NoteBook {
   /** A version: as a label, but with white space inside. */
   cleanVersion(text: string): string {
     return this.cleanText(text)
+      .replace(/[,\p{Cc}\u2028\u2029]+/gu, ' ')
       .trim()
-      .replace(/[,\p{Cc}]+/gu, ' ')
       .slice(0, 100)
+      .trim()
       .toWellFormed();
+  }
+
+  /** The first `max` of a list that can't be longer. */
+  limitList<T>(what: string, values: readonly T[], max: number): readonly T[] {
+    if (values.length <= max) return values;
+    this.add(`${what} beyond ${max} of one issue left out`, values.length - max);
+    return values.slice(0, max);
+  }
+
+  /** Takes values that no custom field can hold out of the fields; returns each as a comment, or several. */
+  takeLongValues(fields: Record<string, string>): string[] {
+    const comments: string[] = [];
+    for (const [name, value] of Object.entries(fields)) {
+      if (value.length <= MAX_CUSTOM_VALUE) continue;
+      delete fields[name];
+      this.add('values over 10,000 characters moved from a field to a comment');
+      comments.push(...this.splitComment(`${name}:\n\n${value}`));
+    }
+    return comments;
   }
 
   /** A comment in pieces that each fit: nearly always one. */

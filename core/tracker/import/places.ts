@@ -51,13 +51,22 @@ export class Places {
   /** Makes sure that the components of these issues are there, with their custom fields. */
   async prepare(issues: readonly SourceIssue[], dryRun: boolean): Promise<void> {
     for (const issue of issues) {
-      const root = await this.#ensure(issue.component.slice(0, 1), this.#parent, dryRun);
-      let parent = root.id;
-      for (let depth = 2; depth <= issue.component.length; depth += 1) {
-        parent = (await this.#ensure(issue.component.slice(0, depth), parent, dryRun)).id;
+      for (const update of issue.updates) {
+        if (update.state) await this.#ensurePath(update.state.component, dryRun);
       }
+      const root = await this.#ensurePath(issue.fields.component, dryRun);
       await this.#ensureFields(root, issue, dryRun);
     }
+  }
+
+  /** The root of a path that is there in the end. */
+  async #ensurePath(path: readonly string[], dryRun: boolean): Promise<Place> {
+    const root = await this.#ensure(path.slice(0, 1), this.#parent, dryRun);
+    let parent = root.id;
+    for (let depth = 2; depth <= path.length; depth += 1) {
+      parent = (await this.#ensure(path.slice(0, depth), parent, dryRun)).id;
+    }
+    return root;
   }
 
   async #ensure(path: readonly string[], parent: string, dryRun: boolean): Promise<Place> {
@@ -119,7 +128,7 @@ function pathKey(path: readonly string[]): string {
 function cleanName(name: string): string {
   return name
     .replace(/[>"\p{Cc}]+/gu, ' ')
-    .trim()
     .slice(0, 100)
+    .trim()
     .toWellFormed();
 }

@@ -15,6 +15,8 @@ export interface SourcePerson {
 /** The fields of an issue, enums as the query language's words, times as ISO 8601 in UTC. */
 export interface SourceFields {
   readonly title: string;
+  /** Names from the root component down. */
+  readonly component: readonly string[];
   readonly type: string;
   readonly priority: string;
   readonly severity: string;
@@ -26,8 +28,10 @@ export interface SourceFields {
   readonly labels: readonly string[];
   readonly foundIn: readonly string[];
   readonly targetedTo: readonly string[];
+  /** `default`, `limited_comment` or `limited_view`. */
+  readonly accessLimit: string;
   /** Values by the name of a custom text field, which the importer defines on the root component. */
-  readonly customFields: Readonly<Record<string, string>>;
+  readonly customFields: Record<string, string>;
 }
 
 /** One step of the history. */
@@ -45,8 +49,6 @@ export interface SourceUpdate {
 export interface SourceIssue {
   /** Unique in the source; decimal where the source counts its issues. */
   readonly key: string;
-  /** Names from the root component down. */
-  readonly component: readonly string[];
   readonly reporter: SourcePerson;
   readonly created: string;
   readonly modified: string;
@@ -55,6 +57,8 @@ export interface SourceIssue {
   readonly updates: readonly SourceUpdate[];
   /** References by key. */
   readonly links: readonly { readonly field: 'parent' | 'blocked_by' | 'duplicate_of'; readonly key: string }[];
+  /** Where the source contradicts itself on this issue, one line each. */
+  readonly disagreements?: readonly string[];
 }
 
 /** What a reader met, in the order of the export. */
