@@ -106,7 +106,7 @@ function Menu({ shell }: { shell: Shell }): VNode {
   const theme = markup`<form method="post" action="/theme" class="theme"><input type="hidden" name="_csrf" value="${shell.csrf}"><input type="hidden" name="return_to" value="${here}"><button name="theme" value="${next}" class="quiet icon" title="Colours: ${shell.theme}. Change to ${next}." aria-label="Colours: ${shell.theme}. Change to ${next}.">${Icon('theme')}</button></form>`;
   if (!viewer)
     return markup`${theme}<a class="button quiet" href="/login?return_to=${encodeURIComponent(here)}">Log in</a>`;
-  return markup`${theme}<details class="menu"><summary aria-label="Account of ${viewer.name}"><span class="avatar" aria-hidden="true">${initials(viewer.name)}</span></summary><div class="pop"><p><b>${viewer.name}</b><br><small>${viewer.username}</small></p><a href="/settings">Settings</a>${viewer.admin ? markup`<a href="/admin/users">Administration</a>` : null}<form method="post" action="/logout"><input type="hidden" name="_csrf" value="${shell.csrf}"><button class="plain">Log out</button></form></div></details>`;
+  return markup`${theme}<details class="menu"><summary title="${viewer.name}"><span class="avatar">${initials(viewer.name)}</span><span class="hide"> Account of ${viewer.name}</span></summary><div class="pop"><p><b>${viewer.name}</b><br><small>${viewer.username}</small></p><a href="/settings">Settings</a>${viewer.admin ? markup`<a href="/admin/users">Administration</a>` : null}<form method="post" action="/logout"><input type="hidden" name="_csrf" value="${shell.csrf}"><button class="plain">Log out</button></form></div></details>`;
 }
 
 /** Up to two letters that stand for a name. */

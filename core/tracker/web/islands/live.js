@@ -30,8 +30,7 @@ export function startLive() {
     notice.hidden = false;
   };
   source.onmessage = hear;
-  for (const kind of ['issue_created', 'issue_updated', 'comment_edited', 'update'])
-    source.addEventListener(kind, hear);
+  for (const kind of ['issue_created', 'issue_updated', 'comment_edited']) source.addEventListener(kind, hear);
   // A page that is left must not hold its connection.
   addEventListener('pagehide', () => source.close());
 }

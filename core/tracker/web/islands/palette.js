@@ -24,7 +24,6 @@ function openPalette() {
   list.setAttribute('role', 'listbox');
   const dialog = openDialog('palette', box, list);
   let at = 0;
-  let asked = 0;
   let found = [];
 
   const show = (items) => {
@@ -50,30 +49,26 @@ function openPalette() {
     dialog.close();
     location.href = item.href;
   };
-  const search = async () => {
-    const text = box.value.trim();
-    const lower = text.toLowerCase();
-    const matching = places.filter(({ name }) => name.toLowerCase().includes(lower));
-    const number = /^#?(\d+)$/.exec(text)?.[1];
-    const own =
-      text === ''
-        ? []
-        : [
-            ...(number ? [{ name: `Issue ${number}`, href: `/issues/${number}` }] : []),
-            { name: `Search for “${text}”`, href: `/issues?q=${encodeURIComponent(text)}` },
-          ];
-    show([...own.slice(0, number ? 1 : 0), ...matching, ...own.slice(number ? 1 : 0)]);
-    if (text.length < 2 || number) return;
+  let asked = 0;
+  const search = () => {
     const turn = ++asked;
-    const { issues } = await callApi(`issues?pageSize=8&q=${encodeURIComponent(text)}`).catch(() => ({ issues: [] }));
-    if (turn === asked && dialog.open)
+    const text = box.value.trim();
+    const number = /^#?(\d+)$/.exec(text)?.[1];
+    const matching = places.filter(({ name }) => name.toLowerCase().includes(text.toLowerCase()));
+    const jump = number ? [{ name: `Issue ${number}`, href: `/issues/${number}` }] : [];
+    const query = text === '' ? [] : [{ name: `Search for “${text}”`, href: `/issues?q=${encodeURIComponent(text)}` }];
+    show([...jump, ...matching, ...query]);
+    if (text.length < 2 || number) return;
+    setTimeout(async () => {
+      if (turn !== asked) return;
+      const { issues } = await callApi(`issues?pageSize=8&q=${encodeURIComponent(text)}`).catch(() => ({ issues: [] }));
+      if (turn !== asked || !dialog.open) return;
+      const chosen = at;
       show([...found, ...issues.map(({ id, title }) => ({ name: `#${id} ${title}`, href: `/issues/${id}` }))]);
+      mark(chosen);
+    }, 150);
   };
-  let wait;
-  box.addEventListener('input', () => {
-    clearTimeout(wait);
-    wait = setTimeout(search, 120);
-  });
+  box.addEventListener('input', search);
   box.addEventListener('keydown', (event) => {
     if (event.key === 'ArrowDown') mark(at + 1);
     else if (event.key === 'ArrowUp') mark(at - 1);

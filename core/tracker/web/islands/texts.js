@@ -16,7 +16,7 @@ export function startTexts() {
     if (event.key === 'Escape') for (const menu of findAll('details.menu[open]')) menu.open = false;
   });
   // A field that is opened is meant to be typed into.
-  for (const field of findAll('details.fd')) {
+  for (const field of findAll('.fd details')) {
     field.addEventListener('toggle', () => {
       if (field.open) find('input:not([type=hidden]), select', field)?.focus();
     });

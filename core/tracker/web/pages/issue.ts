@@ -122,7 +122,7 @@ export function IssuePage(properties: IssueProperties): VNode {
 
 function Star(shell: Shell, issue: Issue): VNode {
   const text = issue.starred ? 'Unstar' : 'Star';
-  return markup`<form method="post" action="/issues/${issue.id}/star" class="star">${Hidden(shell)}<button class="quiet${issue.starred ? ' on' : ''}" name="starred" value="${issue.starred ? 'no' : 'yes'}" aria-label="${text} this issue (${issue.stars} stars)">${Icon(issue.starred ? 'starred' : 'star')} ${issue.stars}</button></form>`;
+  return markup`<form method="post" action="/issues/${issue.id}/star" class="star">${Hidden(shell)}<button class="quiet${issue.starred ? ' on' : ''}" name="starred" value="${issue.starred ? 'no' : 'yes'}">${Icon(issue.starred ? 'starred' : 'star')}<span class="hide">${text} this issue. Stars: </span>${issue.stars}</button></form>`;
 }
 
 function TitleForm({ values, draft, errors }: IssueProperties): VNode {
@@ -270,7 +270,8 @@ function FieldRow(
     (choices
       ? Select({ name: field, choices, value, label: name })
       : markup`<input name="${field}" id="${field}" value="${value}" aria-label="${name}" placeholder="${hint?.placeholder ?? ''}"${hint?.complete ? markup` data-complete="${hint.complete}" autocomplete="off"` : null}${error ? markup` aria-invalid="true"` : null}>`);
-  return markup`<details class="fd"${open}><summary><span class="k">${name}</span><span class="v">${shown}</span></summary><div class="ed">${input}<button class="second">Save</button>${error ? markup`<p class="error">${error}</p>` : null}</div></details>`;
+  // The value stands beside the summary, not in it: it may hold links.
+  return markup`<div class="fd"><details${open}><summary><span class="hide">Edit </span>${name}</summary><div class="ed">${input}<button class="second">Save</button>${error ? markup`<p class="error">${error}</p>` : null}</div></details><span class="v">${shown}</span></div>`;
 }
 
 function IssueLink(id: string, issue: Issue | undefined): VNode {

@@ -52,6 +52,6 @@ export function NamedType(type: number): VNode {
   const icon =
     word === undefined
       ? ''
-      : `<svg class="i ty ${word}" aria-hidden="true"><use href="${assetUrl('icons.svg')}#${word}"/></svg> `;
+      : `<svg class="i ty ${word}" aria-hidden="true"><use href="${assetUrl('icons.svg')}#${word}"/></svg>`;
   return trusted(`<span class="named">${icon}${escapeText(nameType(type))}</span>`);
 }
