@@ -12,7 +12,7 @@ import {
   ServiceError,
   TokenScope,
 } from '@bugless/kit/service';
-import { runTransaction, toServiceError } from '@bugless/sql';
+import { isUniqueViolation, runTransaction, toServiceError } from '@bugless/sql';
 import type { SqlEntityManager } from '@mikro-orm/postgresql';
 import type { Kysely } from '@mikro-orm/sql';
 import { sql } from 'kysely';
@@ -75,11 +75,14 @@ async function importBatch(
   request: ImportIssuesRequest,
   context: CallContext,
   batch: readonly ImportItem[],
+  tries = 1,
 ): Promise<Map<ImportedIssue, ImportResult>> {
   try {
     const options = { signal: context.signal, deadline: context.deadline };
     return await runTransaction(store.db, (em) => writeBatch(store, em, request, context, batch), options);
   } catch (error) {
+    // Another importer was quicker with an issue, or somebody with an id: looking again finds them.
+    if (isUniqueViolation(error) && tries < 3) return importBatch(store, request, context, batch, tries + 1);
     const failure = toServiceError(error);
     // Nothing is wrong with any single issue: all would fail in the same way.
     if (['UNAVAILABLE', 'CANCELLED', 'DEADLINE_EXCEEDED', 'RESOURCE_EXHAUSTED'].includes(failure.code)) throw failure;

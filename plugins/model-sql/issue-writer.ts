@@ -52,7 +52,8 @@ export async function createIssue(
       return await runWrite(store, write, (scope) => create(store, scope, request, context));
     } catch (error) {
       // An import has just taken the id that the sequence gave: the next one is free.
-      if (attempt === 3 || !isUniqueViolation(error, 'issue_pkey')) throw error;
+      const taken = isUniqueViolation(error, 'issue_pkey') || isUniqueViolation(error, 'issue_update_pkey');
+      if (attempt === 3 || !taken) throw error;
     }
   }
 }
