@@ -4,6 +4,7 @@ import {
   findField,
   formatFieldWord,
   formatQuery,
+  hasTextTerm,
   parseQuery,
   type QueryResolver,
   RELEVANCE,
@@ -90,7 +91,9 @@ export async function searchByText(
   const asked = splitPageToken(search.pageToken);
   const now = asked.now ?? services.now();
   const { filter, order: written, canonical, relative } = await parseQueryText(search.text, request, services, now);
-  const order = search.orderBy === '' ? written : parseOrder(search.orderBy);
+  const asWritten = search.orderBy === '' ? written : parseOrder(search.orderBy);
+  // Who searches for words wants the best hits; also much cheaper than all hits by date.
+  const order = asWritten.length === 0 && canRank(filter, services) ? BEST_FIRST : asWritten;
   const { issues, nextPageToken } = await services.model.searchIssues(
     {
       filter,
@@ -108,6 +111,16 @@ export async function searchByText(
     canonical,
     order,
   };
+}
+
+const BEST_FIRST: readonly OrderKey[] = [{ field: RELEVANCE, descending: true }];
+
+/** Whether each hit has to hold a text, so that it can be ranked by it. */
+function canRank(filter: Filter | undefined, services: Services): boolean {
+  if (services.modelCapabilities.get('search.ranked')?.available !== true) return false;
+  const node = filter?.node;
+  const operands = node?.$case === 'and' ? node.value.operands : filter === undefined ? [] : [filter];
+  return operands.some(({ node }) => node?.$case === 'term' && node.value.values.length === 1 && hasTextTerm({ node }));
 }
 
 /** `priority,-modified` → keys. @throws ServiceError BAD_ORDER. */

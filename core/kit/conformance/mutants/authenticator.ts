@@ -29,7 +29,7 @@ export const AUTHENTICATOR_MUTANTS: readonly Mutant<Authenticator>[] = [
   {
     name: 'keeps sessions that were ended',
     caughtBy: 'sessions: ended by secret, by id, all of a user',
-    change: () => ({ revokeSessions: async (request) => ({ count: request.ids?.length || 1 }) }),
+    change: () => ({ revokeSessions: async (request) => ({ count: request.ids?.length || 1, logoutUrl: '' }) }),
   },
   {
     name: 'makes sessions for anyone who asks',
