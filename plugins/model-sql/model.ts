@@ -3,6 +3,7 @@ import { toServiceError } from '@bugless/sql';
 import { editComment, redactComment } from './comment-writer.ts';
 import { getComponent, listComponents } from './component-reader.ts';
 import { createComponent, moveComponent, updateComponent } from './component-writer.ts';
+import { watchEvents } from './event-reader.ts';
 import {
   addHotlistEntries,
   annotateHotlistEntry,
@@ -39,41 +40,67 @@ export function createModel(getStore: () => Store, running: Set<Promise<unknown>
         running.delete(answering);
       }
     };
+  /** The same for what may be followed by events. */
+  const write = <Request, Response>(
+    answer: (store: Store, request: Request, context: CallContext) => Promise<Response>,
+  ) =>
+    on(async (store: Store, request: Request, context: CallContext) => {
+      const response = await answer(store, request, context);
+      store.feed.nudge();
+      return response;
+    });
+  const stream = <Request, Response>(
+    answer: (store: Store, request: Request, context: CallContext) => AsyncIterable<Response>,
+  ) =>
+    async function* (request: Request, context: CallContext): AsyncGenerator<Response, void, undefined> {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      running.add(promise);
+      try {
+        yield* answer(getStore(), request, context);
+      } catch (error) {
+        throw toServiceError(error);
+      } finally {
+        running.delete(promise);
+        resolve();
+      }
+    };
   return {
-    createIssue: on(createIssue),
+    createIssue: write(createIssue),
     getIssue: on(getIssue),
     batchGetIssues: on(batchGetIssues),
-    updateIssue: on(updateIssue),
-    batchUpdateIssues: on(batchUpdateIssues),
+    updateIssue: write(updateIssue),
+    batchUpdateIssues: write(batchUpdateIssues),
     listUpdates: on(listUpdates),
-    editComment: on(editComment),
-    redactComment: on(redactComment),
+    editComment: write(editComment),
+    redactComment: write(redactComment),
     listCommentVersions: on(listCommentVersions),
     searchIssues: on(searchIssues),
     countIssues: on(countIssues),
     setStar: on(setStar),
 
-    createComponent: on(createComponent),
+    createComponent: write(createComponent),
     getComponent: on(getComponent),
     listComponents: on(listComponents),
-    updateComponent: on(updateComponent),
-    moveComponent: on(moveComponent),
+    updateComponent: write(updateComponent),
+    moveComponent: write(moveComponent),
 
-    createHotlist: on(createHotlist),
+    createHotlist: write(createHotlist),
     getHotlist: on(getHotlist),
     listHotlists: on(listHotlists),
-    updateHotlist: on(updateHotlist),
-    deleteHotlist: on(deleteHotlist),
+    updateHotlist: write(updateHotlist),
+    deleteHotlist: write(deleteHotlist),
     listHotlistEntries: on(listHotlistEntries),
-    addHotlistEntries: on(addHotlistEntries),
-    removeHotlistEntries: on(removeHotlistEntries),
-    moveHotlistEntry: on(moveHotlistEntry),
-    annotateHotlistEntry: on(annotateHotlistEntry),
+    addHotlistEntries: write(addHotlistEntries),
+    removeHotlistEntries: write(removeHotlistEntries),
+    moveHotlistEntry: write(moveHotlistEntry),
+    annotateHotlistEntry: write(annotateHotlistEntry),
 
     saveSearch: on(saveSearch),
     listSavedSearches: on(listSavedSearches),
     deleteSavedSearch: on(deleteSavedSearch),
 
-    importIssues: on(importIssues),
+    watchEvents: stream(watchEvents),
+
+    importIssues: write(importIssues),
   };
 }

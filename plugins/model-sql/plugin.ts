@@ -4,6 +4,7 @@ import { type Database, type DatabaseOptions, migrate, openDatabase } from '@bug
 import { prepareStore } from './bootstrap.ts';
 import { ComponentCache } from './component-cache.ts';
 import { ENTITIES } from './entity/index.ts';
+import { Feed } from './feed.ts';
 import { IssueIds } from './issue-ids.ts';
 import { createModel } from './model.ts';
 import { sweepRequestLog } from './request-log.ts';
@@ -13,6 +14,9 @@ import type { Store } from './store.ts';
 import { TextIndex } from './text-index.ts';
 import { MAX_PAGE_SIZE } from './update-reader.ts';
 
+/** How long events are kept unless the operator says otherwise. */
+export const EVENT_RETENTION_DAYS = 7;
+const DAY_MILLIS = 86_400_000;
 /** How often answers past their time are looked for. */
 const SWEEP_MILLIS = 10 * 60_000;
 const ABSENT = 'not part of this version yet';
@@ -29,13 +33,19 @@ export function listCapabilities(database: Pick<Database, 'dialect'>): Capabilit
     stars: true,
     saved_searches: true,
     attachments: ABSENT,
-    events: ABSENT,
+    events: true,
     webhooks: ABSENT,
     summary: ABSENT,
     'search.text': true,
     'search.history': true,
     'search.ranked': ranked || `${database.dialect.title} does not rank text`,
   };
+}
+
+/** What an operator may choose. */
+export interface StoreLimits {
+  /** How long events are kept, in days. */
+  readonly eventRetentionDays?: number;
 }
 
 /** A store, and how it ends. */
@@ -46,12 +56,18 @@ export interface OpenStore {
 }
 
 /** Brings a database up to date and opens the Model's store on it. The database stays the caller's on failure. */
-export async function openStore(db: Database, environment: Pick<PluginEnvironment, 'log' | 'now'>): Promise<OpenStore> {
+export async function openStore(
+  db: Database,
+  environment: Pick<PluginEnvironment, 'log' | 'now'>,
+  limits: StoreLimits = {},
+): Promise<OpenStore> {
   const { log, now } = environment;
   await migrate(db, MIGRATIONS, { log });
   const kysely = db.kysely<ModelTables>();
   const ids = new IssueIds(db, now);
   const textIndex = new TextIndex(db, log);
+  const { eventRetentionDays = EVENT_RETENTION_DAYS } = limits;
+  const feed = new Feed({ db: kysely, log, retentionMillis: eventRetentionDays * DAY_MILLIS });
   const store: Store = {
     db,
     dialect: db.dialect,
@@ -59,6 +75,7 @@ export async function openStore(db: Database, environment: Pick<PluginEnvironmen
     components: new ComponentCache(kysely),
     ids,
     textIndex,
+    feed,
     log,
     now,
   };
@@ -66,6 +83,7 @@ export async function openStore(db: Database, environment: Pick<PluginEnvironmen
   await store.components.fresh(0);
   await ids.start();
   await textIndex.start();
+  feed.start();
   const sweep = setInterval(() => {
     sweepRequestLog(store).catch((error: unknown) =>
       log.warn({ err: error }, 'answers past their time were not deleted'),
@@ -77,6 +95,7 @@ export async function openStore(db: Database, environment: Pick<PluginEnvironmen
     dataId,
     async close() {
       clearInterval(sweep);
+      await feed.stop();
       await textIndex.stop();
       await ids
         .stop()
@@ -94,7 +113,7 @@ const POSTGRES_SESSION = { enable_sort: 'off', enable_seqscan: 'off' };
 
 /** A Model plugin at work, on the database that these options open. */
 export function createModelInstance(
-  options: Omit<DatabaseOptions, 'entities' | 'log' | 'applicationName'>,
+  options: Omit<DatabaseOptions, 'entities' | 'log' | 'applicationName'> & { readonly limits?: StoreLimits },
   environment: PluginEnvironment,
 ): PluginInstance {
   let db: Database | undefined;
@@ -117,7 +136,7 @@ export function createModelInstance(
         applicationName: 'bugless-model',
         session: options.engine === 'postgres' ? POSTGRES_SESSION : {},
       });
-      open = await openStore(db, environment);
+      open = await openStore(db, environment, options.limits);
     },
     getDetails(): PluginDetails {
       return { capabilities: listCapabilities(need(db)), maxPageSize: MAX_PAGE_SIZE, dataId: need(open).dataId };
@@ -127,6 +146,7 @@ export function createModelInstance(
       await need(db).ping();
     },
     async drain() {
+      open?.store.feed.end();
       await Promise.allSettled([...running]);
     },
     async stop() {

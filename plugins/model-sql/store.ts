@@ -2,6 +2,7 @@ import type { Logger } from '@bugless/kit/plugin';
 import type { Database, Dialect } from '@bugless/sql';
 import type { Kysely } from '@mikro-orm/sql';
 import type { ComponentCache } from './component-cache.ts';
+import type { Feed } from './feed.ts';
 import type { IssueIds } from './issue-ids.ts';
 import type { ModelTables } from './schema/tables.ts';
 import type { TextIndex } from './text-index.ts';
@@ -15,6 +16,7 @@ export interface Store {
   readonly components: ComponentCache;
   readonly ids: IssueIds;
   readonly textIndex: TextIndex;
+  readonly feed: Feed;
   readonly log: Logger;
   /** Milliseconds since the epoch. */
   readonly now: () => number;

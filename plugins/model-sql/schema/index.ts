@@ -10,6 +10,7 @@ import { STARS_STEP } from './0008-stars.ts';
 import { ORDER_STEP } from './0009-order.ts';
 import { SEARCHES_STEP } from './0010-searches.ts';
 import { HOTLISTS_STEP } from './0011-hotlists.ts';
+import { FEED_STEP } from './0012-feed.ts';
 
 /** The steps in which the schema grew, oldest first. Released ones are never changed: add a file and a line. */
 export const MIGRATIONS = defineMigrations('bugless_model', [
@@ -24,4 +25,5 @@ export const MIGRATIONS = defineMigrations('bugless_model', [
   ORDER_STEP,
   SEARCHES_STEP,
   HOTLISTS_STEP,
+  FEED_STEP,
 ]);

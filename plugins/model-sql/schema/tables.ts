@@ -92,6 +92,27 @@ export interface ModelTables {
     author: string;
     created: string;
   };
+  feed: {
+    position: string;
+    kind: number;
+    issue_id: string;
+    sequence: number;
+    version: string;
+    component: number;
+    hotlist: string;
+    acl: number;
+    author: string;
+    created: string;
+    moved: string;
+  };
+  feed_lease: {
+    id: number;
+    holder: string;
+    token: string;
+    expires: string;
+    last_position: string;
+    first_position: string;
+  };
   star: { user_id: string; issue_id: string; created: string };
   saved_search: { user_id: string; name: string; query: string };
   saved_search_owner: { user_id: string };
