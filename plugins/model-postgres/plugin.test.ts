@@ -1,0 +1,39 @@
+import { join } from 'node:path';
+import { openPlugin } from '@bugless/kit/plugin';
+import { createContext, type Model, ServiceError } from '@bugless/kit/service';
+import t from 'tap';
+
+const SILENT = { debug() {}, info() {}, warn() {}, error() {} };
+
+t.test('without a url: the embedded PostgreSQL in the data folder, with a place for the first issue', async (t) => {
+  const dataDirectory = t.testdir();
+  const open = async () =>
+    openPlugin({
+      section: 'model',
+      plugin: '@bugless/model-postgres',
+      service: 'bugless.v1.ModelService',
+      transport: 'in-process',
+      config: {},
+      environment: { log: SILENT, dataDirectory: join(dataDirectory, 'data'), now: Date.now },
+      folder: process.cwd(),
+    });
+  const alice = createContext({ user: 'alice' });
+  const first = await open();
+  const { dataId } = first.info;
+  t.match(dataId, /^[0-9a-f-]{36}$/);
+  await first.checkReady();
+  const model: Model = first.model!;
+  const { components } = await model.listComponents({}, alice);
+  t.match(components, [{ id: '1', name: 'General', permissions: [1, 2, 3] }]);
+  const { issue } = await model.createIssue({ issue: { title: 'First', component: '1' } }, alice);
+  await first.drain();
+  await first.stop();
+  await t.rejects(first.checkReady(), ServiceError as never);
+
+  const started = performance.now();
+  const second = await open();
+  t.comment(`second start took ${Math.round(performance.now() - started)} ms`);
+  t.teardown(() => second.stop());
+  t.equal(second.info.dataId, dataId, 'the same data');
+  t.match((await second.model!.getIssue({ id: issue!.id }, alice)).issue, { title: 'First', reporter: 'alice' });
+});
