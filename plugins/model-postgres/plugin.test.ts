@@ -1,3 +1,5 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openPlugin } from '@bugless/kit/plugin';
 import { createContext, type Model, ServiceError } from '@bugless/kit/service';
@@ -6,7 +8,8 @@ import t from 'tap';
 const SILENT = { debug() {}, info() {}, warn() {}, error() {} };
 
 t.test('without a url: the embedded PostgreSQL in the data folder, with a place for the first issue', async (t) => {
-  const dataDirectory = t.testdir();
+  const dataDirectory = await mkdtemp(join(tmpdir(), 'bugless-model-'));
+  t.teardown(() => rm(dataDirectory, { recursive: true, force: true }));
   const open = async () =>
     openPlugin({
       section: 'model',
@@ -33,7 +36,8 @@ t.test('without a url: the embedded PostgreSQL in the data folder, with a place 
   const started = performance.now();
   const second = await open();
   t.comment(`second start took ${Math.round(performance.now() - started)} ms`);
-  t.teardown(() => second.stop());
   t.equal(second.info.dataId, dataId, 'the same data');
-  t.match((await second.model!.getIssue({ id: issue!.id }, alice)).issue, { title: 'First', reporter: 'alice' });
+  const read = await second.model!.getIssue({ id: issue!.id }, alice);
+  await second.stop();
+  t.match(read.issue, { title: 'First', reporter: 'alice' });
 });
