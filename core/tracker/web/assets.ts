@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
+import { PACKAGE_FOLDER } from '../package-folder.ts';
 
 /** A file that pages load, held in memory with its compressed forms. */
 export interface Asset {
@@ -13,10 +14,11 @@ export interface Asset {
 const STYLES = ['base', 'shell', 'list', 'issue', 'forms', 'prose', 'print'];
 
 function readAssets(): Map<string, string> {
-  const read = (path: string): string => readFileSync(new URL(path, import.meta.url), 'utf8');
+  const folder = new URL('web/', PACKAGE_FOLDER);
+  const read = (path: string): string => readFileSync(new URL(path, folder), 'utf8');
   const files = new Map<string, string>();
-  files.set('style.css', shrinkStyle(STYLES.map((name) => read(`./styles/${name}.css`)).join('\n')));
-  const icons = read('./icons.svg').replaceAll('\n', '');
+  files.set('style.css', shrinkStyle(STYLES.map((name) => read(`styles/${name}.css`)).join('\n')));
+  const icons = read('icons.svg').replaceAll('\n', '');
   files.set('icons.svg', icons);
   const logo = icons.match(/<symbol id="logo" viewBox="([^"]+)">(.*?)<\/symbol>/);
   const fill = 'fill="none" stroke-linecap="round"';
@@ -24,8 +26,8 @@ function readAssets(): Map<string, string> {
     'favicon.svg',
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="${logo?.[1]}" ${fill}>${logo?.[2]?.replace(/var\([^,]+, (#\w+)\)/, '$1')}</svg>`,
   );
-  for (const name of readdirSync(new URL('./islands/', import.meta.url))) {
-    if (name.endsWith('.js')) files.set(`islands/${name}`, shrinkScript(read(`./islands/${name}`)));
+  for (const name of readdirSync(new URL('islands/', folder))) {
+    if (name.endsWith('.js')) files.set(`islands/${name}`, shrinkScript(read(`islands/${name}`)));
   }
   return files;
 }

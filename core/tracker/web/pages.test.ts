@@ -71,9 +71,10 @@ t.test('text from outside stays text, wherever it stands', async (t) => {
 });
 
 t.test('the same page renders the same twice: nothing is kept or changed between renders', async (t) => {
-  t.equal(renderDocument(list()), renderDocument(list()));
-  const strip = (html: string): string => html.replaceAll(/name="request" value="[^"]+"/g, '');
-  t.equal(strip(renderDocument(issuePage(samples.ISSUE))), strip(renderDocument(issuePage(samples.ISSUE))));
+  // A form's request id is made anew with each page, as it has to be.
+  const strip = (page: VNode): string => renderDocument(page).replaceAll(/name="request" value="[^"]+"/g, '');
+  t.equal(strip(list()), strip(list()));
+  t.equal(strip(issuePage(samples.ISSUE)), strip(issuePage(samples.ISSUE)));
 });
 
 t.test('styles and islands stay small', async (t) => {
