@@ -15,6 +15,7 @@ import {
   type Update,
 } from '@bugless/kit/service';
 import { sql } from 'kysely';
+import { fillAttachments } from './attachment-reader.ts';
 import { IssueEntity } from './entity/issue.ts';
 import { IssueUpdateEntity } from './entity/issue-update.ts';
 import { createDoc, insertDocs, insertEvents, touchKeys } from './issue-derived.ts';
@@ -72,11 +73,11 @@ export async function editComment(
           { metadata: { current: String(entity.commentVersion) } },
         );
       }
-      if (entity.comment === request.comment) return { update: present(held, entity) };
+      if (entity.comment === request.comment) return { update: await present(scope, held, entity) };
       const at = await keepVersion(scope, entity, context, readLater(held.issue, readClock(store)));
       entity.comment = request.comment;
       await finish(session, held, entity, at, 0);
-      return { update: present(held, entity) };
+      return { update: await present(scope, held, entity) };
     },
   );
 }
@@ -106,7 +107,7 @@ export async function redactComment(
       entity.redacted = true;
       await finish(session, held, entity, at, entity.sequence > 1 && hadComment ? -1 : 0);
     }
-    return { update: present(held, entity) };
+    return { update: await present(scope, held, entity) };
   });
 }
 
@@ -191,8 +192,8 @@ async function finish(
   ]).execute(scope.db);
 }
 
-function present(held: HeldIssue, entity: IssueUpdateEntity): Update {
-  return toUpdate(
+async function present(scope: WriteScope, held: HeldIssue, entity: IssueUpdateEntity): Promise<Update> {
+  const update = toUpdate(
     {
       issue_id: entity.issueId,
       sequence: entity.sequence,
@@ -210,6 +211,8 @@ function present(held: HeldIssue, entity: IssueUpdateEntity): Update {
     // Who wrote it sees it in the answer.
     held.permission < Permission.EDIT && entity.restricted ? held.permission : Permission.ADMIN,
   );
+  await fillAttachments(scope.db, [update], [{ has_files: true }]);
+  return update;
 }
 
 function readLater(issue: Issue, now: string): string {

@@ -1,5 +1,6 @@
 import type { JsonSchema } from '@bugless/kit/plugin';
 import type { DatabaseOptions } from '@bugless/sql';
+import { EVENT_RETENTION_DAYS, MAX_ATTACHMENT_SIZE, type StoreLimits } from './plugin.ts';
 
 /** Keys that both plugins take, beside their url. */
 export const SHARED_CONFIGURATION: JsonSchema = {
@@ -22,6 +23,20 @@ export const SHARED_CONFIGURATION: JsonSchema = {
     default: 10_000,
     description: 'Milliseconds that a statement waits for a lock; 0: for ever.',
   },
+  maxAttachmentSize: {
+    type: 'integer',
+    minimum: 1,
+    maximum: 2 ** 40,
+    default: MAX_ATTACHMENT_SIZE,
+    description: 'Largest attachment, in bytes.',
+  },
+  eventRetentionDays: {
+    type: 'number',
+    exclusiveMinimum: 0,
+    maximum: 3_650,
+    default: EVENT_RETENTION_DAYS,
+    description: 'Days for which events are kept: so long may a receiver of events be away without missing any.',
+  },
   prepare: {
     type: 'boolean',
     default: true,
@@ -34,17 +49,20 @@ export interface SharedConfiguration {
   readonly poolSize: number;
   readonly statementTimeout: number;
   readonly lockTimeout: number;
+  readonly maxAttachmentSize: number;
+  readonly eventRetentionDays: number;
   readonly prepare: boolean;
 }
 
 /** The database options that follow from it. */
 export function readSharedConfiguration(
   configuration: SharedConfiguration,
-): Pick<DatabaseOptions, 'pool' | 'timeouts' | 'prepare'> {
-  const { poolSize, statementTimeout, lockTimeout, prepare } = configuration;
+): Pick<DatabaseOptions, 'pool' | 'timeouts' | 'prepare'> & { limits: StoreLimits } {
+  const { poolSize, statementTimeout, lockTimeout, prepare, maxAttachmentSize, eventRetentionDays } = configuration;
   return {
     pool: { max: poolSize },
     timeouts: { statementMillis: statementTimeout, lockMillis: lockTimeout },
     prepare,
+    limits: { maxAttachmentSize, eventRetentionDays },
   };
 }

@@ -54,7 +54,7 @@ const COLUMNS =
   i.acl as i_acl, i.reporter as i_reporter, i.assignee as i_assignee, i.verifier as i_verifier,
   i.collaborators as i_collaborators, i.cc as i_cc,
   u.sequence as u_sequence, u.author as u_author, u.created as u_created, u.significance, u.restricted, u.redacted,
-  u.comment_version, u.edited, u.editor, u.comment, u.changes,
+  u.comment_version, u.edited, u.editor, u.comment, u.changes, u.has_files,
   h.owner as h_owner, h.access as h_access`);
 
 /** Reads behind a position, in order. `issue` other than '0': only of this one. */

@@ -8,6 +8,7 @@ import {
   type WatchEventsResponse,
 } from '@bugless/kit/service';
 import { sql } from 'kysely';
+import { fillAttachments } from './attachment-reader.ts';
 import { checkComponentId } from './component-check.ts';
 import { cursorExpired, EventLoader, type LoadedEvent, loadEvents, MOST_EVENTS, presentEvent } from './event-loader.ts';
 import { checkIssueId } from './issue-reader.ts';
@@ -138,7 +139,7 @@ async function present(
   if (!first) return [];
   const tree = await store.components.at(first.tree_version);
   const sight = tree.look(context);
-  const events: Event[] = [];
+  const shown: { event: Event; has_files: boolean }[] = [];
   for (const each of loaded) {
     if (request.issue !== '0' && each.issue_id !== request.issue) continue;
     if (request.component !== '0') {
@@ -146,8 +147,15 @@ async function present(
       if (!ancestry.includes(request.component)) continue;
     }
     const event = presentEvent(each, sight, context);
-    if (event) events.push(event);
+    if (event) shown.push({ event, has_files: each.update?.has_files ?? false });
   }
+  const events = shown.map(({ event }) => event);
+  const filed = shown.filter((each) => each.has_files && each.event.update);
+  await fillAttachments(
+    store.kysely,
+    filed.map(({ event }) => event.update!),
+    filed,
+  );
   if (!sight.classes.everything) {
     const updates = events.flatMap((event) => event.update ?? []);
     await hideChanges(store, updates, sight, context);

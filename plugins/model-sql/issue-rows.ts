@@ -108,12 +108,13 @@ function insertUpdates(updates: readonly Update[]) {
     editor: update.editor,
     comment: update.comment,
     changes: toStoredChanges(update.changes),
+    has_files: update.attachments.length > 0,
   }));
   return sql`insert into issue_update (issue_id, sequence, author, created, significance, restricted, redacted,
-      comment_version, edited, editor, comment, changes)
+      comment_version, edited, editor, comment, changes, has_files)
     select * from json_to_recordset(${JSON.stringify(rows)}::json) as v (issue_id int8, sequence int4, author text,
       created timestamptz, significance int2, restricted bool, redacted bool, comment_version int4, edited timestamptz,
-      editor text, comment text, changes jsonb) returning 1`;
+      editor text, comment text, changes jsonb, has_files bool) returning 1`;
 }
 
 function toStoredChanges(changes: readonly FieldChange[]): StoredChange[] | null {

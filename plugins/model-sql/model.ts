@@ -1,5 +1,7 @@
 import type { CallContext, ModelImplementation } from '@bugless/kit/service';
 import { toServiceError } from '@bugless/sql';
+import { downloadAttachment, listAttachments } from './attachment-reader.ts';
+import { deleteAttachment, uploadAttachment } from './attachment-writer.ts';
 import { editComment, redactComment } from './comment-writer.ts';
 import { getComponent, listComponents } from './component-reader.ts';
 import { createComponent, moveComponent, updateComponent } from './component-writer.ts';
@@ -98,6 +100,11 @@ export function createModel(getStore: () => Store, running: Set<Promise<unknown>
     saveSearch: on(saveSearch),
     listSavedSearches: on(listSavedSearches),
     deleteSavedSearch: on(deleteSavedSearch),
+
+    uploadAttachment: write(uploadAttachment),
+    downloadAttachment: stream(downloadAttachment),
+    listAttachments: on(listAttachments),
+    deleteAttachment: on(deleteAttachment),
 
     watchEvents: stream(watchEvents),
 

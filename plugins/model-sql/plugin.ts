@@ -1,6 +1,7 @@
 import type { PluginDetails, PluginEnvironment, PluginInstance } from '@bugless/kit/plugin';
 import { type CapabilityClaims, type ModelCapability, ServiceError } from '@bugless/kit/service';
 import { type Database, type DatabaseOptions, migrate, openDatabase } from '@bugless/sql';
+import { sweepUploads } from './attachment-chunk.ts';
 import { prepareStore } from './bootstrap.ts';
 import { ComponentCache } from './component-cache.ts';
 import { ENTITIES } from './entity/index.ts';
@@ -16,6 +17,8 @@ import { MAX_PAGE_SIZE } from './update-reader.ts';
 
 /** How long events are kept unless the operator says otherwise. */
 export const EVENT_RETENTION_DAYS = 7;
+/** Largest attachment unless the operator says otherwise, in bytes. */
+export const MAX_ATTACHMENT_SIZE = 50 * 1024 * 1024;
 const DAY_MILLIS = 86_400_000;
 /** How often answers past their time are looked for. */
 const SWEEP_MILLIS = 10 * 60_000;
@@ -32,7 +35,7 @@ export function listCapabilities(database: Pick<Database, 'dialect'>): Capabilit
     hotlists: true,
     stars: true,
     saved_searches: true,
-    attachments: ABSENT,
+    attachments: true,
     events: true,
     webhooks: ABSENT,
     summary: ABSENT,
@@ -46,6 +49,8 @@ export function listCapabilities(database: Pick<Database, 'dialect'>): Capabilit
 export interface StoreLimits {
   /** How long events are kept, in days. */
   readonly eventRetentionDays?: number;
+  /** Largest attachment, in bytes. */
+  readonly maxAttachmentSize?: number;
 }
 
 /** A store, and how it ends. */
@@ -66,7 +71,7 @@ export async function openStore(
   const kysely = db.kysely<ModelTables>();
   const ids = new IssueIds(db, now);
   const textIndex = new TextIndex(db, log);
-  const { eventRetentionDays = EVENT_RETENTION_DAYS } = limits;
+  const { eventRetentionDays = EVENT_RETENTION_DAYS, maxAttachmentSize = MAX_ATTACHMENT_SIZE } = limits;
   const feed = new Feed({ db: kysely, log, retentionMillis: eventRetentionDays * DAY_MILLIS });
   const store: Store = {
     db,
@@ -76,6 +81,7 @@ export async function openStore(
     ids,
     textIndex,
     feed,
+    maxAttachmentSize,
     log,
     now,
   };
@@ -85,9 +91,9 @@ export async function openStore(
   await textIndex.start();
   feed.start();
   const sweep = setInterval(() => {
-    sweepRequestLog(store).catch((error: unknown) =>
-      log.warn({ err: error }, 'answers past their time were not deleted'),
-    );
+    sweepRequestLog(store)
+      .then(() => sweepUploads(store))
+      .catch((error: unknown) => log.warn({ err: error }, 'what is past its time was not deleted'));
   }, SWEEP_MILLIS);
   sweep.unref();
   return {
@@ -139,7 +145,9 @@ export function createModelInstance(
       open = await openStore(db, environment, options.limits);
     },
     getDetails(): PluginDetails {
-      return { capabilities: listCapabilities(need(db)), maxPageSize: MAX_PAGE_SIZE, dataId: need(open).dataId };
+      const { store, dataId } = need(open);
+      const { maxAttachmentSize } = store;
+      return { capabilities: listCapabilities(need(db)), maxPageSize: MAX_PAGE_SIZE, maxAttachmentSize, dataId };
     },
     async checkReady() {
       need(open);

@@ -17,6 +17,8 @@ export interface Store {
   readonly ids: IssueIds;
   readonly textIndex: TextIndex;
   readonly feed: Feed;
+  /** Largest file, in bytes. */
+  readonly maxAttachmentSize: number;
   readonly log: Logger;
   /** Milliseconds since the epoch. */
   readonly now: () => number;

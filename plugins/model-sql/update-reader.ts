@@ -11,6 +11,7 @@ import {
   type Update,
 } from '@bugless/kit/service';
 import { sql } from 'kysely';
+import { fillAttachments } from './attachment-reader.ts';
 import { checkIssueId, issueNotFound, TREE_VERSION } from './issue-reader.ts';
 import { findVisible } from './issue-related.ts';
 import { toIssue } from './issue-row.ts';
@@ -53,6 +54,7 @@ export async function listUpdates(
   const page = rows.filter((row) => row.sequence !== null).slice(0, size);
   const updates = page.map((row) => toUpdate(row, permission));
   if (!sight.classes.everything) await hideChanges(store, updates, sight, context);
+  await fillAttachments(store.kysely, updates, page);
   const nextPageToken =
     rows.length > size ? encodePageToken({ keys: [], id: String(page.at(-1)!.sequence) }, fingerprint) : '';
   return { updates, nextPageToken };
@@ -93,8 +95,8 @@ export async function listCommentVersions(
   return { versions };
 }
 
-/** An update as its row tells it, as far as this permission on its issue shows it. */
-export function toUpdate(row: UpdateColumns, permission: Permission): Update {
+/** An update as its row tells it, without its files, as far as this permission on its issue shows it. */
+export function toUpdate(row: Omit<UpdateColumns, 'has_files'>, permission: Permission): Update {
   return {
     issue: row.issue_id,
     sequence: row.sequence,

@@ -11,6 +11,7 @@ import { ORDER_STEP } from './0009-order.ts';
 import { SEARCHES_STEP } from './0010-searches.ts';
 import { HOTLISTS_STEP } from './0011-hotlists.ts';
 import { FEED_STEP } from './0012-feed.ts';
+import { ATTACHMENTS_STEP } from './0013-attachments.ts';
 
 /** The steps in which the schema grew, oldest first. Released ones are never changed: add a file and a line. */
 export const MIGRATIONS = defineMigrations('bugless_model', [
@@ -26,4 +27,5 @@ export const MIGRATIONS = defineMigrations('bugless_model', [
   SEARCHES_STEP,
   HOTLISTS_STEP,
   FEED_STEP,
+  ATTACHMENTS_STEP,
 ]);

@@ -58,7 +58,22 @@ export interface ModelTables {
     editor: string;
     comment: string;
     changes: StoredChange[] | null;
+    has_files: boolean;
   };
+  attachment: {
+    id: string;
+    issue_id: string;
+    sequence: number;
+    name: string;
+    content_type: string;
+    size: string;
+    sha256: Buffer;
+    author: string;
+    created: string;
+    deleted: boolean;
+  };
+  attachment_upload: { id: string; started: string };
+  attachment_chunk: { attachment_id: string; n: number; bytes: Buffer };
   comment_version: {
     issue_id: string;
     sequence: number;
