@@ -28,6 +28,8 @@ export interface Arrival {
   readonly connection: Connection;
   readonly account: ExternalAccount;
   readonly profile: Profile;
+  /** What the provider gave for later, sealed; or empty. */
+  readonly sealed: string;
   /** Where the browser is. */
   readonly address: string;
 }
@@ -65,7 +67,7 @@ function orEmpty(check: () => string): string {
 async function createPerson(
   store: AuthStore,
   work: Work,
-  { connection, account, profile, address }: Arrival,
+  { connection, account, profile, sealed, address }: Arrival,
 ): Promise<UserRow> {
   const wanted = profile.username || profile.email.split('@')[0] || profile.displayName;
   const [username] = await chooseUsernames(work.k, [wanted]);
@@ -91,25 +93,25 @@ async function createPerson(
     address,
     details: { username: username!, kind: 'person', connection: connection.id },
   });
-  await insertIdentity(work, row!.id, account);
+  await insertIdentity(work, row!.id, account, sealed);
   return row!;
 }
 
 /** The row of who arrives, locked; linked or made where that is allowed. */
 async function admit(store: AuthStore, work: Work, arrival: Arrival, candidate: string | undefined): Promise<UserRow> {
-  const { connection, account, profile } = arrival;
+  const { connection, account, profile, sealed } = arrival;
   const linked = await readLinked(work.k, account);
   if (linked) {
     const row = await lockUser(work.k, linked.id);
     if (row.state !== UserState.ACTIVE) throw inactive();
-    await useIdentity(work, account);
+    await useIdentity(work, account, sealed);
     return row;
   }
   if (candidate !== undefined) {
     const row = await lockUser(work.k, candidate);
     const same = row.email_verified && row.email.toLowerCase() === profile.email.toLowerCase();
     if (row.state === UserState.ACTIVE && same) {
-      await insertIdentity(work, row.id, account);
+      await insertIdentity(work, row.id, account, sealed);
       return row;
     }
   }
@@ -149,34 +151,50 @@ async function syncAdmin(
   });
 }
 
+/** Brings groups and the admin bit up to date, as far as the connection decides about them. */
+async function enter(
+  store: AuthStore,
+  arrival: Arrival,
+  context: CallContext,
+  linked: UserRow | undefined,
+  options: { readonly find: (work: Work) => Promise<UserRow>; readonly isLogin: boolean },
+): Promise<string> {
+  const { connection, profile, address } = arrival;
+  const admin = decideAdmin(connection, profile);
+  const groups = decideGroups(connection, profile);
+  return writeStore(store, context, async (work) => {
+    // Before the user's row, always, as whatever else changes who administers.
+    const changesAdmin = admin !== undefined && linked?.admin !== admin;
+    if (changesAdmin) await lockAdmins(work.k);
+    const row = await options.find(work);
+    if (changesAdmin) await syncAdmin(store, work, arrival, row, admin);
+    if (groups.size > 0) await setGroupMemberships(work, row.id, groups);
+    if (options.isLogin) {
+      const details = { method: 'browser', connection: connection.id };
+      await work.audit({ kind: 'login', author: row.id, user: row.id, address, details });
+    }
+    return row.id;
+  });
+}
+
 /**
  * Turns an account at a provider into a user here, in one transaction: the user linked to
  * (issuer, subject) (OpenID Connect Core 1.0, section 5.7), else the one with the same verified
- * address where the connection opted in, else a new one where it may. Brings groups and the
- * admin bit up to date as far as the connection decides about them. Answers the user's id.
+ * address where the connection opted in, else a new one where it may. Answers the user's id.
  *
  * Throws NOT_ALLOWED.
  */
 export async function enterAccount(store: AuthStore, arrival: Arrival, context: CallContext): Promise<string> {
-  const { connection, account, profile, address } = arrival;
-  const admin = decideAdmin(connection, profile);
-  const groups = decideGroups(connection, profile);
-  const before = await readLinked(store.database.kysely<Tables>(), account);
-  const candidate = before ? undefined : await findByEmail(store, arrival);
-  return writeStore(store, context, async (work) => {
-    // Before the user's row, always, as whatever else changes who administers.
-    const changesAdmin = admin !== undefined && before?.admin !== admin;
-    if (changesAdmin) await lockAdmins(work.k);
-    const row = await admit(store, work, arrival, candidate);
-    if (changesAdmin) await syncAdmin(store, work, arrival, row, admin);
-    if (groups.size > 0) await setGroupMemberships(work, row.id, groups);
-    await work.audit({
-      kind: 'login',
-      author: row.id,
-      user: row.id,
-      address,
-      details: { method: 'browser', connection: connection.id },
-    });
-    return row.id;
-  });
+  const linked = await readLinked(store.database.kysely<Tables>(), arrival.account);
+  const candidate = linked ? undefined : await findByEmail(store, arrival);
+  const find = (work: Work) => admit(store, work, arrival, candidate);
+  return enter(store, arrival, context, linked, { find, isLogin: true });
+}
+
+/** The same for an account that is linked and has a session. Throws NOT_ALLOWED when its user may not act any more. */
+export async function refreshAccount(store: AuthStore, arrival: Arrival, context: CallContext): Promise<string> {
+  const only = { ...arrival, connection: { ...arrival.connection, allowCreate: false } };
+  const linked = await readLinked(store.database.kysely<Tables>(), arrival.account);
+  const find = (work: Work) => admit(store, work, only, undefined);
+  return enter(store, arrival, context, linked, { find, isLogin: false });
 }

@@ -1,5 +1,6 @@
 /** Logins at a real OpenID provider in its own process. */
 import { randomBytes } from 'node:crypto';
+import type { Tables } from '@bugless/auth-sql';
 import {
   addPerson,
   rejectsWith,
@@ -29,7 +30,7 @@ const AUDIENCE = 'https://bugless.example/';
 const SECRET = 'client-secret-that-nobody-may-log';
 const callbackOf = (connection: string) => `${ORIGIN}/login/${connection}/callback`;
 
-const CONNECTIONS = ['main', 'strict', 'closed', 'joining', 'managed'] as const;
+const CONNECTIONS = ['main', 'strict', 'closed', 'joining', 'managed', 'lasting'] as const;
 const provider = await startOpenidProvider(t, {
   audience: AUDIENCE,
   clients: [
@@ -37,7 +38,8 @@ const provider = await startOpenidProvider(t, {
       client_id: 'bugless',
       client_secret: SECRET,
       redirect_uris: CONNECTIONS.map(callbackOf),
-      grant_types: ['authorization_code'],
+      post_logout_redirect_uris: [`${ORIGIN}/login`],
+      grant_types: ['authorization_code', 'refresh_token'],
       response_types: ['code'],
     },
     {
@@ -75,6 +77,15 @@ const start = () =>
             allowCreate: true,
             adminGroups: ['admins'],
             groupMapping: { ops: ['operators', 'watchers'], dev: 'watchers' },
+          }),
+          connect('lasting', {
+            allowCreate: true,
+            allowedGroups: ['here'],
+            scopes: ['openid', 'profile', 'offline_access'],
+            parameters: { prompt: 'consent' },
+            logout: true,
+            recheck: '20s',
+            groupMapping: { ops: 'lasting-ops' },
           }),
         ],
       },
@@ -376,6 +387,83 @@ t.test('deactivated here', async (t) => {
   t.equal((await logIn(main, 'main', 'sub-hal')).user!.id, user!.id);
   await setState(UserState.DELETED);
   t.not((await logIn(main, 'main', 'sub-hal')).user!.id, user!.id, 'a deleted user is never anybody again');
+});
+
+t.test('a logout here is one at the provider', async (t) => {
+  await provider.setAccount('sub-lea', { preferred_username: 'lea', groups: ['here'] });
+  const browser = new Browser();
+  const begin = async (connection: string, login?: string) => {
+    const { principal } = await complete(main, await visit(main, connection, { browser, ...(login && { login }) }));
+    const request = { user: principal!.user!.id, methods: principal!.methods, client };
+    return (await main.authenticator.createSession(request, system)).secret;
+  };
+  const end = (secret: string, afterLogoutUri = '') =>
+    main.authenticator.revokeSessions({ secret, afterLogoutUri }, anonymous);
+  const first = await begin('lasting', 'sub-lea');
+  await rejectsWith(t, end(first, '/login'), 'INVALID_FIELD');
+  const { count, logoutUrl } = await end(first, `${ORIGIN}/login`);
+  t.equal(count, 1);
+  await rejectsWith(t, main.authenticator.verifySession({ secret: first, client }, anonymous), 'SESSION_EXPIRED');
+  t.match(logoutUrl, /id_token_hint=eyJ/);
+  const page = await (await browser.request(logoutUrl)).text();
+  const xsrf = /name="xsrf" value="(\w+)"/.exec(page)?.[1] ?? '';
+  const left = await browser.request(`${provider.issuer}/session/end/confirm`, { xsrf, logout: 'yes' });
+  t.equal(left.headers.get('location'), `${ORIGIN}/login`);
+  await t.rejects(visit(main, 'main', { browser, login: '' }), 'the provider asks who it is again');
+
+  t.equal((await end(await begin('main', 'sub-lea'), `${ORIGIN}/login`)).logoutUrl, '', 'another connection does not');
+  t.equal((await end(await begin('lasting'))).logoutUrl, '', 'not asked for');
+  t.strictSame(await end('x'.repeat(43), `${ORIGIN}/login`), { count: 0, logoutUrl: '' }, 'no session');
+  const rows = await main.database
+    .kysely<Tables>()
+    .selectFrom('auth_identity')
+    .select('sealed')
+    .where('sealed', '<>', '')
+    .execute();
+  t.ok(
+    rows.length > 0 && rows.every(({ sealed }) => !/eyJ|refresh/.test(sealed)),
+    'tokens of the provider are sealed at rest',
+  );
+});
+
+t.test('an account that goes at the provider goes here', async (t) => {
+  const root = await addPerson(main.authenticator, 'root-mia', { admin: true });
+  const group = (await main.authenticator.createGroup({ group: { name: 'lasting-ops' } }, root)).group!.id;
+  const set = (groups: string[]) => provider.setAccount('sub-mia', { preferred_username: 'mia', groups });
+  await set(['here']);
+  const started = await main.startAnother();
+  const principal = await logIn(started, 'lasting', 'sub-mia');
+  const create = async (methods: string[]) =>
+    (await started.authenticator.createSession({ user: principal.user!.id, methods, client }, system)).secret;
+  const [browser, password] = [await create(principal.methods), await create(['password'])];
+  const verify = (secret: string) => started.authenticator.verifySession({ secret, client }, anonymous);
+  // The provider is asked in the background, and drained here as at the end of a process.
+  const look = async () => {
+    await verify(browser);
+    await started.instance.drain();
+  };
+  await set(['here', 'ops']);
+  await look();
+  t.strictSame((await verify(browser)).principal!.groups, [], 'not asked before it is due');
+  main.clock.advance(25_000);
+  await look();
+  t.strictSame((await verify(browser)).principal!.groups, [group], 'groups follow');
+  await set(['gone']);
+  main.clock.advance(25_000);
+  await look();
+  await rejectsWith(t, verify(browser), 'SESSION_EXPIRED', 'it may not log in any more');
+  await verify(password);
+  const events = (await main.authenticator.listAuditEvents({ kind: 'session_revoked', user: principal.user!.id }, root))
+    .events;
+  t.match(events[0]!.details, { by: 'provider', connection: 'lasting' });
+  await set(['here']);
+  const again = await create((await logIn(started, 'lasting', 'sub-mia')).methods);
+  await provider.removeAccount('sub-mia');
+  main.clock.advance(25_000);
+  await verify(again);
+  await started.instance.drain();
+  await rejectsWith(t, verify(again), 'SESSION_EXPIRED', 'the provider does not know its refresh token any more');
+  main.clock.advance(-75_000);
 });
 
 t.test('two first logins at once make one user', async (t) => {

@@ -9,10 +9,11 @@ import {
 } from '@bugless/kit/service';
 import * as oauth from 'openid-client';
 import { enterAccount } from './account.ts';
-import { type Claims, findRefusal, type Profile, readProfile } from './claims.ts';
+import { findRefusal, type Profile, readProfile } from './claims.ts';
 import { stateMismatch, toLoginError } from './failure.ts';
 import type { Provider } from './provider.ts';
-import { providerUnavailable } from './provider-fetch.ts';
+import { readClaims } from './provider-claims.ts';
+import { sealSecrets } from './provider-secrets.ts';
 
 /*
  * A login in the browser, the authorization code flow of OpenID Connect Core 1.0, section 3.1,
@@ -77,6 +78,7 @@ export async function beginBrowserLogin(
     const state = { connection: connection.id, binding: request.binding, data };
     const { secret, expires } = await putLoginState(store, state, STATE_MILLIS);
     const url = oauth.buildAuthorizationUrl(client, {
+      ...Object.fromEntries(connection.parameters),
       redirect_uri: redirectUri,
       state: secret,
       code_challenge: await oauth.calculatePKCECodeChallenge(data.verifier),
@@ -109,59 +111,6 @@ function checkIssuer(callback: URL, metadata: oauth.ServerMetadata): void {
   }
 }
 
-/** Asks an extra endpoint with the access token. */
-async function readEndpoint(
-  provider: Provider,
-  client: oauth.Configuration,
-  token: string,
-  address: string,
-): Promise<unknown> {
-  const response = await oauth.fetchProtectedResource(client, token, new URL(address), 'GET');
-  if (response.status !== 200) {
-    throw providerUnavailable(
-      provider.connection,
-      new Error(`${address} answered ${response.status}; check the scopes`),
-    );
-  }
-  try {
-    return await response.json();
-  } catch (cause) {
-    throw providerUnavailable(provider.connection, cause);
-  }
-}
-
-/** All that the provider tells, put together; what it signed stands above what it did not. */
-async function readClaims(
-  provider: Provider,
-  metadata: oauth.ServerMetadata,
-  client: oauth.Configuration,
-  tokens: Awaited<ReturnType<typeof oauth.authorizationCodeGrant>>,
-): Promise<{ claims: Claims; issuer: string }> {
-  const { connection } = provider;
-  let signed: oauth.IDToken | undefined;
-  if (connection.type === 'oidc') {
-    signed = tokens.claims();
-    if (!signed || tokens.id_token === undefined) throw new Error('the provider sent no ID token');
-    // The claims were checked by openid-client; TLS alone vouches for them up to here.
-    const expected = { issuer: signed.iss, audience: connection.clientId, requiredClaims: ['sub', 'exp', 'iat'] };
-    await provider.verifyToken(tokens.id_token, metadata, expected, true);
-  }
-  const userinfo =
-    metadata.userinfo_endpoint === undefined
-      ? {}
-      : signed
-        ? await oauth.fetchUserInfo(client, tokens.access_token, signed.sub)
-        : await readEndpoint(provider, client, tokens.access_token, metadata.userinfo_endpoint);
-  const claims: Record<string, unknown> = {
-    ...(typeof userinfo === 'object' && !Array.isArray(userinfo) ? userinfo : {}),
-    ...signed,
-  };
-  for (const [name, address] of connection.extraEndpoints) {
-    claims[name] = await readEndpoint(provider, client, tokens.access_token, address);
-  }
-  return { claims, issuer: signed?.iss ?? connection.issuer };
-}
-
 function nameAccount(profile: Profile): string {
   return profile.username || profile.email || profile.displayName || profile.subject;
 }
@@ -188,7 +137,9 @@ async function finishLogin(
   const refusal = findRefusal(connection, profile);
   if (refusal !== undefined) throw new ServiceError('NOT_ALLOWED', `this account may not log in: ${refusal}`);
   const account = { issuer, subject: profile.subject, connection: connection.id, label: nameAccount(profile) };
-  return enterAccount(store, { connection, account, profile, address: state.address }, context);
+  const kept = { idToken: tokens.id_token, refreshToken: tokens.refresh_token };
+  const sealed = await sealSecrets(store, connection, account, kept);
+  return enterAccount(store, { connection, account, profile, sealed, address: state.address }, context);
 }
 
 /** Answers CompleteBrowserLogin. */

@@ -67,12 +67,15 @@ export function checkCertificates(given: CertificateConfiguration): CertificateR
 /** Subject alternative names as Node prints them: `DNS:a, URI:"b, c"`, quoted as JSON where there could be doubt. */
 export function parseAlternativeNames(text: string): { kind: string; value: string }[] {
   const names: { kind: string; value: string }[] = [];
-  const form = /([^:,]+):(?:("(?:[^"\\]|\\.)*")|([^,]*))(?:, |$)/gsy;
+  const form = /([^:,]+):(?:("(?:[^"\\]|\\.)*")|([^",][^,]*)?)(?:, |$)/gsy;
   while (form.lastIndex < text.length) {
     const match = form.exec(text);
     // Not understood as a whole: not believed in part.
     if (!match) return [];
-    names.push({ kind: match[1]!, value: match[2] === undefined ? match[3]! : (JSON.parse(match[2]) as string) });
+    names.push({
+      kind: match[1]!,
+      value: match[2] === undefined ? (match[3] ?? '') : (JSON.parse(match[2]) as string),
+    });
   }
   return names;
 }

@@ -30,6 +30,9 @@ export interface ConnectionConfiguration {
   readonly adminEmails?: readonly string[];
   readonly groupMapping?: Readonly<Record<string, string | readonly string[]>>;
   readonly linkByVerifiedEmail?: boolean;
+  readonly parameters?: Readonly<Record<string, string>>;
+  readonly logout?: boolean;
+  readonly recheck?: string;
   readonly bots?: BotConfiguration;
   readonly allowInsecure?: boolean;
 }
@@ -141,6 +144,23 @@ const CONNECTION: JsonSchema = {
       type: 'boolean',
       default: false,
       description: 'The first login joins the user here who has the same e-mail address, verified at both ends.',
+    },
+    parameters: {
+      type: 'object',
+      additionalProperties: { type: 'string' },
+      description:
+        'More parameters of the authorization request, as a provider may want them: prompt, hd, access_type.',
+    },
+    logout: {
+      type: 'boolean',
+      default: false,
+      description: 'oidc: a logout here ends the login at the provider too, where it offers that.',
+    },
+    recheck: {
+      type: 'string',
+      pattern: DURATION_PATTERN,
+      description:
+        'How often accounts with sessions are asked for again; takes a refresh token. A number with s, m, h or d.',
     },
     bots: {
       type: 'object',

@@ -17,6 +17,8 @@ export interface Connection {
   /** Undefined: a public client. */
   readonly clientSecret: string | undefined;
   readonly scope: string;
+  /** More for the authorization request. */
+  readonly parameters: ReadonlyMap<string, string>;
   /** Of one request. */
   readonly timeoutMillis: number;
   readonly claims: ClaimNames;
@@ -31,6 +33,10 @@ export interface Connection {
   /** Group of the provider → groups here. */
   readonly groupMapping: ReadonlyMap<string, readonly string[]>;
   readonly linkByVerifiedEmail: boolean;
+  /** A logout here ends the login at the provider too. */
+  readonly logout: boolean;
+  /** How often accounts with sessions are asked for again; undefined: never. */
+  readonly recheckMillis: number | undefined;
   readonly bots: BotRule | undefined;
   readonly allowInsecure: boolean;
 }
@@ -108,7 +114,7 @@ function checkEndpoints(given: ConnectionConfiguration, key: string, allowInsecu
     refuseKeys(given, key, ['authorizationEndpoint', 'tokenEndpoint', 'userinfoEndpoint']);
     return undefined;
   }
-  refuseKeys(given, key, ['bots']);
+  refuseKeys(given, key, given.logout === true ? ['bots', 'logout'] : ['bots']);
   const check = (name: 'authorizationEndpoint' | 'tokenEndpoint' | 'userinfoEndpoint') => {
     const address = given[name];
     if (address === undefined) throw new Error(`${key}.${name}: is missing; type oauth2 needs it`);
@@ -143,6 +149,28 @@ function checkBots(bots: BotConfiguration | undefined, clientId: string, key: st
   };
 }
 
+/** Set by the flow itself. */
+const RESERVED = new Set([
+  'client_id',
+  'client_secret',
+  'redirect_uri',
+  'response_type',
+  'response_mode',
+  'scope',
+  'state',
+  'nonce',
+  'code_challenge',
+  'code_challenge_method',
+  'request',
+  'request_uri',
+]);
+
+function checkParameters(given: Readonly<Record<string, string>>, key: string): ReadonlyMap<string, string> {
+  const reserved = Object.keys(given).find((name) => RESERVED.has(name));
+  if (reserved !== undefined) throw new Error(`${key}.${reserved}: is set by Bugless; take it out`);
+  return new Map(Object.entries(given));
+}
+
 /** Checks one connection. Throws one line that names the key. */
 function checkConnection(given: ConnectionConfiguration, key: string): Connection {
   const type = given.type ?? 'oidc';
@@ -174,6 +202,7 @@ function checkConnection(given: ConnectionConfiguration, key: string): Connectio
     clientId: given.clientId,
     clientSecret: given.clientSecret,
     scope: [...new Set(type === 'oidc' ? ['openid', ...scopes] : scopes)].join(' '),
+    parameters: checkParameters(given.parameters ?? {}, `${key}.parameters`),
     timeoutMillis: parseDuration(given.timeout ?? '5s'),
     claims,
     allowCreate: given.allowCreate ?? false,
@@ -185,6 +214,8 @@ function checkConnection(given: ConnectionConfiguration, key: string): Connectio
       Object.entries(given.groupMapping ?? {}).map(([name, own]) => [name, typeof own === 'string' ? [own] : own]),
     ),
     linkByVerifiedEmail: given.linkByVerifiedEmail ?? false,
+    logout: given.logout ?? false,
+    recheckMillis: given.recheck === undefined ? undefined : parseDuration(given.recheck),
     bots: checkBots(given.bots, given.clientId, `${key}.bots`),
     allowInsecure,
   };

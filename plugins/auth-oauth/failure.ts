@@ -1,7 +1,12 @@
 import type { Logger } from '@bugless/kit/plugin';
 import { ServiceError } from '@bugless/kit/service';
 import { errors } from 'jose';
-import { AuthorizationResponseError, ClientError, ResponseBodyError } from 'openid-client';
+import {
+  AuthorizationResponseError,
+  ClientError,
+  ResponseBodyError,
+  WWWAuthenticateChallengeError,
+} from 'openid-client';
 import type { Connection } from './connection.ts';
 import { providerUnavailable } from './provider-fetch.ts';
 
@@ -55,6 +60,10 @@ export function toLoginError(error: unknown, connection: Connection, log: Logger
     }
     log.error(facts(cut(error.error)), 'the provider refused the request for a token; check clientId and clientSecret');
     return providerUnavailable(connection, new Error(cut(error.error)));
+  }
+  if (error instanceof WWWAuthenticateChallengeError) {
+    log.warn(facts(String(error.status)), 'the provider did not accept its own access token');
+    return new ServiceError('BAD_CREDENTIALS', `${connection.name} did not confirm the login; begin it again`);
   }
   if (error instanceof ClientError || error instanceof errors.JOSEError) {
     log.warn({ ...facts(String(error.code)), detail: error.message }, 'the provider sent what cannot be trusted');

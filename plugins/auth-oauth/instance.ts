@@ -1,13 +1,15 @@
 import { createAuthInstance, createDirectoryMethods } from '@bugless/auth-sql';
 import type { PluginDetails, PluginEnvironment, PluginInstance } from '@bugless/kit/plugin';
-import { type AuthenticatorImplementation, ServiceError } from '@bugless/kit/service';
+import { type AuthenticatorImplementation, type Principal, ServiceError } from '@bugless/kit/service';
 import type { Database } from '@bugless/sql';
 import { authenticateBotToken, isBotToken } from './bot-token.ts';
 import { beginBrowserLogin, completeBrowserLogin } from './browser-login.ts';
 import { authenticateCertificate, type CertificateRule, checkCertificates } from './certificate.ts';
 import type { AuthOauthConfiguration } from './configuration.ts';
 import { checkConnections } from './connection.ts';
+import { checkAfterLogoutUri, createLogoutUrl, findProviderLogin } from './logout.ts';
 import { Provider } from './provider.ts';
+import { Rechecker } from './recheck.ts';
 
 const NO_PASSWORDS = 'this plugin sends people to a provider; passwords are what @bugless/auth-password checks';
 
@@ -50,6 +52,7 @@ export function createAuthOauth(
     environment,
     (getStore) => {
       const shared = createDirectoryMethods(getStore);
+      const rechecker = new Rechecker(getStore, providers);
       const methods: { -readonly [M in keyof AuthenticatorImplementation]: AuthenticatorImplementation[M] } = {
         listLoginMethods: async () => ({
           methods: [
@@ -63,6 +66,18 @@ export function createAuthOauth(
             : shared.authenticateToken!(request, context),
       };
       if (providers.size > 0) {
+        methods.verifySession = async (request, context) => {
+          const answer = await shared.verifySession!(request, context);
+          rechecker.note(answer.principal as Principal);
+          return answer;
+        };
+        methods.revokeSessions = async (request, context) => {
+          const { secret, afterLogoutUri } = request;
+          checkAfterLogoutUri(afterLogoutUri);
+          const login = afterLogoutUri === '' ? undefined : await findProviderLogin(getStore(), providers, secret);
+          const { count } = await shared.revokeSessions!(request, context);
+          return { count, logoutUrl: login ? await createLogoutUrl(getStore(), login, afterLogoutUri) : '' };
+        };
         methods.beginBrowserLogin = async (request, context) =>
           beginBrowserLogin(getStore(), findProvider(request.connection), request, context);
         methods.completeBrowserLogin = async (request, context) =>
@@ -72,7 +87,11 @@ export function createAuthOauth(
         methods.authenticateCertificate = async (request, context) =>
           authenticateCertificate(getStore(), certificates, request, context);
       }
-      return { methods, capabilities: listCapabilities(providers.size > 0, certificates !== undefined) };
+      return {
+        methods,
+        capabilities: listCapabilities(providers.size > 0, certificates !== undefined),
+        drain: () => rechecker.drain(),
+      };
     },
     database,
   );

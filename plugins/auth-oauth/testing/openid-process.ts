@@ -8,7 +8,7 @@ import type { AddressInfo } from 'node:net';
 import { Provider } from 'oidc-provider';
 import type { OpenidOrder, OpenidSettings } from './openid-provider.ts';
 
-const accounts = new Map<string, object>();
+const accounts = new Map<string, object | null>();
 const realNow = Date.now;
 
 function createKey(): JsonWebKey {
@@ -28,10 +28,8 @@ function createProvider(issuer: string, { clients, audience }: OpenidSettings): 
       email: ['email', 'email_verified'],
     },
     ttl: { IdToken: 30, AccessToken: 600, AuthorizationCode: 300, Interaction: 600, Session: 3600, Grant: 3600 },
-    findAccount: (_context: unknown, sub: string) => ({
-      accountId: sub,
-      claims: async () => ({ sub, ...accounts.get(sub) }),
-    }),
+    findAccount: (_context: unknown, sub: string) =>
+      accounts.get(sub) === null ? undefined : { accountId: sub, claims: async () => ({ sub, ...accounts.get(sub) }) },
     features: {
       clientCredentials: { enabled: true },
       resourceIndicators: {

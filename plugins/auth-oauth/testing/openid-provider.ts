@@ -13,7 +13,7 @@ export interface OpenidSettings {
 
 /** What it can be told while it runs. */
 export type OpenidOrder =
-  | { readonly kind: 'account'; readonly subject: string; readonly claims: object }
+  | { readonly kind: 'account'; readonly subject: string; readonly claims: object | null }
   | { readonly kind: 'keys'; readonly secretly: boolean }
   | { readonly kind: 'clock'; readonly millis: number };
 
@@ -22,6 +22,8 @@ export interface OpenidProvider {
   readonly issuer: string;
   /** What it says of an account from now on, beside `sub`. */
   setAccount(subject: string, claims: object): Promise<void>;
+  /** From now on it knows nobody of this name. */
+  removeAccount(subject: string): Promise<void>;
   /** Throws its keys away and makes new ones; secretly: publishes others than it signs with. */
   changeKeys(options?: { secretly: boolean }): Promise<void>;
   /** Its clock is so far ahead of the real one. */
@@ -59,6 +61,7 @@ export async function startOpenidProvider(t: TestScope, settings: OpenidSettings
   return {
     issuer: ready.issuer,
     setAccount: (subject, claims) => order({ kind: 'account', subject, claims }),
+    removeAccount: (subject) => order({ kind: 'account', subject, claims: null }),
     changeKeys: ({ secretly } = { secretly: false }) => order({ kind: 'keys', secretly }),
     shiftClock: (millis) => order({ kind: 'clock', millis }),
     kill,
