@@ -30,7 +30,7 @@ function attach(box, several) {
   };
   const mark = (index) => {
     at = (index + users.length) % users.length;
-    [...list.children].forEach((row, i) => row.setAttribute('aria-selected', String(i === at)));
+    for (const [i, row] of [...list.children].entries()) row.setAttribute('aria-selected', String(i === at));
     box.setAttribute('aria-activedescendant', `${id}-${at}`);
   };
   const ask = async () => {

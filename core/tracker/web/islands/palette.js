@@ -41,7 +41,7 @@ function openPalette() {
   };
   const mark = (index) => {
     at = Math.max(0, Math.min(found.length - 1, index));
-    [...list.children].forEach((row, i) => row.setAttribute('aria-selected', String(i === at)));
+    for (const [i, row] of [...list.children].entries()) row.setAttribute('aria-selected', String(i === at));
     list.children[at]?.scrollIntoView({ block: 'nearest' });
     box.setAttribute('aria-activedescendant', `palette-${at}`);
   };
