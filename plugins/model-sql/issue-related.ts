@@ -1,7 +1,7 @@
 import { listIssuePermissions } from '@bugless/kit/domain';
 import { type CallContext, type Issue, Permission } from '@bugless/kit/service';
 import type { Kysely } from '@mikro-orm/sql';
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 import { isHotlistSeen } from './hotlist-access.ts';
 import { KEY_KIND } from './schema/key-kind.ts';
 import type { ModelTables } from './schema/tables.ts';
@@ -15,8 +15,16 @@ export const RELATION = { PARENT: 1, DUPLICATE_OF: 2, BLOCKED_BY: 3, BLOCKING: 4
 export type RelatedRow = [relation: number, id: string, acl: number, named: boolean];
 
 /** Whether the user is named on issue `o`; looked up only where that decides. */
-const named = (user: string) => sql<boolean>`(o.acl % 4 > 1 and exists (
-  select 1 from issue_key k where k.issue_id = o.id and k.kind = ${sql.lit(KEY_KIND.PARTY)} and k.key = ${user}))`;
+const named = (user: string) => sql<boolean>`(o.acl % 4 > 1 and
+  ${isThere(sql`issue_key k where k.issue_id = o.id and k.kind = ${sql.lit(KEY_KIND.PARTY)} and k.key = ${user}`)})`;
+
+/**
+ * Whether a row is there, looked up by key for each row outside. Of EXISTS the planner makes a hash
+ * of everything that the user has, which for busy people is a lot.
+ */
+export function isThere(rows: RawBuilder<unknown>): RawBuilder<boolean> {
+  return sql<boolean>`((select 1 from ${rows} limit 1) is not null)`;
+}
 
 /** Select expression: everything related to issue `i`, a JSON array of RelatedRow or null. */
 export function selectRelated(user: string) {
@@ -120,7 +128,7 @@ export interface WholeColumns {
 export function selectWhole(context: CallContext) {
   const { user } = context;
   return sql`d.comment as description, d.restricted as description_restricted, ${selectRelated(user)} as related,
-    exists (select 1 from star s where s.user_id = ${user} and s.issue_id = i.id) as starred,
+    ${isThere(sql`star s where s.user_id = ${user} and s.issue_id = i.id`)} as starred,
     (select array_agg(h.id order by h.id) from hotlist_entry e join hotlist h on h.id = e.hotlist_id
       where e.issue_id = i.id and ${isHotlistSeen(context)}) as hotlists`;
 }

@@ -12,7 +12,15 @@ import { sql } from 'kysely';
 import type { ComponentTree } from './component-tree.ts';
 import type { IssueChange } from './issue-derived.ts';
 import { TREE_VERSION } from './issue-reader.ts';
-import { RELATION, type RelatedRow, selectWhole, setWhole, sortIds, type WholeColumns } from './issue-related.ts';
+import {
+  isThere,
+  RELATION,
+  type RelatedRow,
+  selectWhole,
+  setWhole,
+  sortIds,
+  type WholeColumns,
+} from './issue-related.ts';
 import { ISSUE_COLUMNS, toIssue } from './issue-row.ts';
 import { writeIssues } from './issue-rows.ts';
 import type { WriteScope } from './request-log.ts';
@@ -95,7 +103,7 @@ export class IssueSession {
     const { rows } =
       await sql<LockedRow>`select ${sql.raw(ISSUE_COLUMNS)}, ${selectWhole(this.context)}, ${TREE_VERSION} as tree_version,
         (select s.version from issue s where s.id = i.id) as seen_version,
-        exists (select 1 from issue_key k where k.issue_id = i.id and k.kind = ${sql.lit(KEY_KIND.COMMENTER)} and k.key = ${this.context.user}) as commented
+        ${isThere(sql`issue_key k where k.issue_id = i.id and k.kind = ${sql.lit(KEY_KIND.COMMENTER)} and k.key = ${this.context.user}`)} as commented
       from issue i join issue_update d on d.issue_id = i.id and d.sequence = 1
       where i.id = any(array(select unnest(${ids}::int8[]))) order by i.id for update of i`.execute(this.scope.db);
     return rows;
