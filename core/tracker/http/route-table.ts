@@ -91,6 +91,8 @@ export const ROUTES: Readonly<Record<string, RouteRule>> = {
   'GET /': page('anyone', READ),
   'GET /login': page('anyone', READ),
   'POST /login': page('anyone', READ),
+  'GET /login/:connection': page('anyone', READ),
+  'GET /login/:connection/callback': page('anyone', READ),
   'POST /logout': page('anyone', READ),
   'GET /setup': page('anyone', READ),
   'POST /setup': page('anyone', READ),

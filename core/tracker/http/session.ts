@@ -3,13 +3,17 @@ import type { Session } from '@bugless/kit/service';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Services } from './services.ts';
 
-/** Names and flags of the two cookies; `__Host-` and Secure as soon as people come by https. */
+/** How long a person may take at a provider; its state ends after ten minutes. */
+const LOGIN_SECONDS = 660;
+
+/** Names and flags of the cookies; `__Host-` and Secure as soon as people come by https. */
 function describeCookies(services: Services) {
   const secure = services.getPublicUrl().startsWith('https:');
   const prefix = secure ? '__Host-' : '';
   return {
     session: `${prefix}bugless_session`,
     guest: `${prefix}bugless_guest`,
+    binding: `${prefix}bugless_login`,
     flags: { path: '/', httpOnly: true, sameSite: 'lax', secure } as const,
   };
 }
@@ -36,6 +40,29 @@ export function setSessionCookie(
 export function clearSessionCookie(reply: FastifyReply, services: Services): void {
   const { session, flags } = describeCookies(services);
   reply.clearCookie(session, flags);
+}
+
+/**
+ * Secret that binds a login at a provider to this browser. Logins begun in several tabs share it. Lax, as the
+ * browser has to send it when the provider sends it back.
+ */
+export function prepareLoginBinding(request: FastifyRequest, reply: FastifyReply, services: Services): string {
+  const { binding, flags } = describeCookies(services);
+  const known = request.cookies[binding];
+  const secret = known !== undefined && /^[\w-]{32}$/.test(known) ? known : randomBytes(24).toString('base64url');
+  reply.setCookie(binding, secret, { ...flags, maxAge: LOGIN_SECONDS });
+  return secret;
+}
+
+/** The same at the end of a login; '': another browser, or too late. */
+export function readLoginBinding(request: FastifyRequest, services: Services): string {
+  return request.cookies[describeCookies(services).binding] ?? '';
+}
+
+/** Ends it, after a login. */
+export function clearLoginBinding(reply: FastifyReply, services: Services): void {
+  const { binding, flags } = describeCookies(services);
+  reply.clearCookie(binding, flags);
 }
 
 /**

@@ -11,8 +11,8 @@ import { CredentialCache } from './credential-cache.ts';
 import { createDirectory } from './directory.ts';
 import type { AuthenticatorLink, Identity, Login, LoginClient } from './identity.ts';
 
-/** Secrets longer than this are nobody's. */
-const MAX_SECRET = 512;
+/** Secrets longer than this are nobody's; access tokens of a provider (JWT) are the longest. */
+const MAX_SECRET = 8192;
 
 /** Puts one face on the configured authenticators, in their order. */
 export function createIdentity(links: readonly AuthenticatorLink[], now: () => number = Date.now): Identity {
@@ -57,6 +57,24 @@ export function createIdentity(links: readonly AuthenticatorLink[], now: () => n
     throw failure ?? refusal ?? new ServiceError('BAD_CREDENTIALS', 'The credential is not valid.');
   }
 
+  /** Asks one after the other until one has the connection. */
+  async function askOwner<T>(
+    ask: (authenticator: Authenticator) => Promise<T>,
+  ): Promise<{ answer: T; from: Authenticator }> {
+    const capable = listCapable('login.browser');
+    if (capable.length === 0) withCapability('login.browser');
+    let unknown: unknown;
+    for (const authenticator of capable) {
+      try {
+        return { answer: await ask(authenticator), from: authenticator };
+      } catch (error) {
+        if ((error as Partial<ServiceError> | undefined)?.reason !== 'CONNECTION_NOT_FOUND') throw error;
+        unknown = error;
+      }
+    }
+    throw unknown;
+  }
+
   async function verify(
     secret: string,
     capability: 'sessions' | 'login.token',
@@ -96,6 +114,18 @@ export function createIdentity(links: readonly AuthenticatorLink[], now: () => n
       return identity.beginSession(requirePrincipal(answer.principal), client, context, from);
     },
 
+    async beginBrowserLogin(request, context) {
+      const { answer } = await askOwner((authenticator) => authenticator.beginBrowserLogin(request, context));
+      return { url: answer.url };
+    },
+
+    async completeBrowserLogin(request, context) {
+      const { answer, from } = await askOwner((authenticator) => authenticator.completeBrowserLogin(request, context));
+      const principal = requirePrincipal(answer.principal);
+      const login = await identity.beginSession(principal, request.client, context, from);
+      return { login, returnTo: answer.returnTo };
+    },
+
     async beginSession(principal, client, context, from) {
       const capable = listCapable('sessions');
       const keeper = from !== undefined && capable.includes(from) ? from : withCapability('sessions');
@@ -133,12 +163,18 @@ export function createIdentity(links: readonly AuthenticatorLink[], now: () => n
 
     peek: (secret) => cache.get(secret),
 
-    async logout(secret, context) {
+    async logout(secret, context, afterLogoutUri = '') {
       cache.delete(secret);
-      await Promise.all(
-        listCapable('sessions').map((authenticator) => authenticator.revokeSessions({ secret }, context)),
-      );
+      // Of several on one store the first ends the session; the one that knows its provider has to be that.
+      const browsers = new Set(listCapable('login.browser'));
+      const capable = listCapable('sessions').sort((a, b) => Number(browsers.has(b)) - Number(browsers.has(a)));
+      let logoutUrl = '';
+      for (const authenticator of capable) {
+        const answer = await authenticator.revokeSessions({ secret, afterLogoutUri }, context);
+        logoutUrl ||= answer.logoutUrl;
+      }
       cache.delete(secret);
+      return logoutUrl;
     },
 
     forgetCredentials: () => cache.clear(),

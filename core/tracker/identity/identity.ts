@@ -45,6 +45,25 @@ export interface Identity {
     credentials: { username: string; password: string; client: LoginClient },
     context: CallContext,
   ): Promise<Login>;
+  /**
+   * Begins a login in the browser, at the authenticator that has the connection. `binding` is the secret of a
+   * cookie of this browser; `returnTo` comes back at the end, sealed from the provider and the browser.
+   *
+   * @throws ServiceError CONNECTION_NOT_FOUND, PROVIDER_UNAVAILABLE, CAPABILITY_ABSENT.
+   */
+  beginBrowserLogin(
+    request: { connection: string; redirectUri: string; returnTo: string; binding: string; client: LoginClient },
+    context: CallContext,
+  ): Promise<{ url: string }>;
+  /**
+   * Completes it with the whole URL that the browser came back with, and begins a session.
+   *
+   * @throws ServiceError STATE_MISMATCH, LOGIN_DENIED, NOT_ALLOWED, BAD_CREDENTIALS, PROVIDER_UNAVAILABLE, CONNECTION_NOT_FOUND.
+   */
+  completeBrowserLogin(
+    request: { connection: string; callbackUrl: string; binding: string; client: LoginClient },
+    context: CallContext,
+  ): Promise<{ login: Login; returnTo: string }>;
   /** Begins a session for a Principal that has just been proven (setup, reset, browser login). */
   beginSession(principal: Principal, client: LoginClient, context: CallContext, from?: Authenticator): Promise<Login>;
   /** The Principal of a session. Cached for at most 5 s. @throws SESSION_EXPIRED. */
@@ -55,8 +74,11 @@ export interface Identity {
   verifyBearer(secret: string, client: LoginClient, context: CallContext): Promise<Principal>;
   /** A Principal that is known without asking; undefined: ask. */
   peek(secret: string): Principal | undefined;
-  /** Ends the session with this secret; effective here at once, elsewhere within 5 s. */
-  logout(secret: string, context: CallContext): Promise<void>;
+  /**
+   * Ends the session with this secret; effective here at once, elsewhere within 5 s. Answers where to send the
+   * browser so that its login at a provider ends too, which then sends it to `afterLogoutUri`; '': nowhere.
+   */
+  logout(secret: string, context: CallContext, afterLogoutUri?: string): Promise<string>;
   /** Forgets everything cached about credentials; after revoking by id. */
   forgetCredentials(): void;
   /** The first administrator is still missing. */

@@ -350,7 +350,9 @@ async function createDatabase(
     const strategy = disposable ? 'file_copy' : 'wal_log';
     if (!rowCount) await client.query(`create database ${name} template template0 strategy ${strategy}`);
   } catch (error) {
-    if ((error as { code?: string }).code !== '42P04') throw error;
+    // Somebody else made it meanwhile: seen before the copy began (42P04), or when its row was written (23505).
+    const code = (error as { code?: string }).code;
+    if (code !== '42P04' && code !== '23505') throw error;
   } finally {
     await client.end();
   }

@@ -5,6 +5,7 @@ import type { FastifyInstance } from 'fastify';
 import { refuseUnknownRoute } from '../problem.ts';
 import type { RouteOptions } from '../services.ts';
 import { adminRoutes } from './admin.ts';
+import { browserLoginRoutes } from './browser-login.ts';
 import { ComponentDirectory } from './component-directory.ts';
 import { componentRoutes } from './components.ts';
 import { fileRoutes } from './files.ts';
@@ -36,6 +37,7 @@ export async function webRoutes(app: FastifyInstance, { services }: RouteOptions
   });
   await app.register(fileRoutes);
   loginRoutes(app, pages);
+  browserLoginRoutes(app, pages);
   issueListRoutes(app, pages, components);
   newIssueRoutes(app, pages, components);
   issueRoutes(app, pages, components);

@@ -1,7 +1,7 @@
 import { createContext, ServiceError } from '@bugless/kit/service';
 import type { FastifyInstance } from 'fastify';
 import { prepareFirstComponent } from '../../first-component.ts';
-import { LoginPage, ResetPage, SetupPage } from '../../web/pages/login.ts';
+import { LoginPage, LogoutPage, ResetPage, SetupPage } from '../../web/pages/login.ts';
 import type { FormErrors } from '../../web/parts/form.ts';
 import { describeClient } from '../caller.ts';
 import { toServiceError } from '../problem.ts';
@@ -53,9 +53,14 @@ export function loginRoutes(app: FastifyInstance, pages: Pages): void {
 
   app.post('/logout', async (request, reply) => {
     const { sessionSecret, context } = request.caller;
-    if (sessionSecret !== undefined) await identity.logout(sessionSecret, context);
+    const afterwards = `${services.getPublicUrl()}/login`;
+    const logoutUrl = sessionSecret === undefined ? '' : await identity.logout(sessionSecret, context, afterwards);
     clearSessionCookie(reply, services);
-    return reply.redirect('/login', 303);
+    if (logoutUrl === '') return reply.redirect('/login', 303);
+    // No redirect: browsers let a form lead to other sites only as far as form-action says, and that is here alone.
+    reply.header('Refresh', `0; url=${logoutUrl}`);
+    const shell = await pages.createShell(request, reply);
+    return pages.send(reply, LogoutPage({ shell: { ...shell, viewer: undefined }, logoutUrl }));
   });
 
   app.get('/setup', async (request, reply) => {

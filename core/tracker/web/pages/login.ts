@@ -47,6 +47,15 @@ export function LoginPage({ shell, methods, returnTo, username, errors, notice }
   <//>`;
 }
 
+/** Logged out here; the provider comes next, by itself or by the link. */
+export function LogoutPage({ shell, logoutUrl }: { shell: Shell; logoutUrl: string }): VNode {
+  return html`<${Card} shell=${shell} title="Logged out">
+    <h1>Logged out</h1>
+    <p class="lead">You are logged out of this Bugless. Your login at the provider is about to end too.</p>
+    <p><a class="button" href=${logoutUrl}>Go on to the provider</a></p>
+  <//>`;
+}
+
 interface SetupProperties {
   readonly shell: Shell;
   readonly code: string;
