@@ -7,6 +7,7 @@ import { EventKind, type Issue, type Update } from '@bugless/kit/service';
 import type { Kysely } from '@mikro-orm/sql';
 import { sql } from 'kysely';
 import { formatTextArray } from './entity/value-type.ts';
+import { writeDays } from './issue-day.ts';
 import { bucketOf, cutText, formatAcl, listKeys } from './issue-row.ts';
 import type { WriteScope } from './request-log.ts';
 import { KEY_KIND } from './schema/key-kind.ts';
@@ -42,6 +43,7 @@ export async function writeDerived(store: Store, scope: WriteScope, changes: rea
   if (docs.length > 0) await scope.batch.add({ table: 'doc', statement: insertDocs(store, docs) });
   const fields = collectFieldChanges(changes);
   if (fields.length > 0) await scope.batch.add({ table: 'field_change', statement: insertFieldChanges(fields) });
+  await writeDays(store, scope, changes);
   await scope.batch.add({ table: 'outbox', statement: insertEvents(collectEvents(store, changes)) });
 }
 

@@ -21,6 +21,7 @@ import { deleteSavedSearch, listSavedSearches, saveSearch } from './saved-search
 import { countIssues, searchIssues } from './search/search.ts';
 import { setStar } from './star-writer.ts';
 import type { Store } from './store.ts';
+import { summarizeIssues } from './summary.ts';
 import { listCommentVersions, listUpdates } from './update-reader.ts';
 
 /**
@@ -78,6 +79,7 @@ export function createModel(getStore: () => Store, running: Set<Promise<unknown>
     listCommentVersions: on(listCommentVersions),
     searchIssues: on(searchIssues),
     countIssues: on(countIssues),
+    summarizeIssues: on(summarizeIssues),
     setStar: on(setStar),
 
     createComponent: write(createComponent),

@@ -6,6 +6,7 @@ import { prepareStore } from './bootstrap.ts';
 import { ComponentCache } from './component-cache.ts';
 import { ENTITIES } from './entity/index.ts';
 import { Feed } from './feed.ts';
+import { DayFolder } from './issue-day.ts';
 import { IssueIds } from './issue-ids.ts';
 import { createModel } from './model.ts';
 import { sweepRequestLog } from './request-log.ts';
@@ -38,7 +39,7 @@ export function listCapabilities(database: Pick<Database, 'dialect'>): Capabilit
     attachments: true,
     events: true,
     webhooks: ABSENT,
-    summary: ABSENT,
+    summary: true,
     'search.text': true,
     'search.history': true,
     'search.ranked': ranked || `${database.dialect.title} does not rank text`,
@@ -89,6 +90,7 @@ export async function openStore(
   await store.components.fresh(0);
   await ids.start();
   await textIndex.start();
+  feed.addFollower(new DayFolder(kysely));
   feed.start();
   const sweep = setInterval(() => {
     sweepRequestLog(store)

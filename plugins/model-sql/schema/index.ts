@@ -12,6 +12,7 @@ import { SEARCHES_STEP } from './0010-searches.ts';
 import { HOTLISTS_STEP } from './0011-hotlists.ts';
 import { FEED_STEP } from './0012-feed.ts';
 import { ATTACHMENTS_STEP } from './0013-attachments.ts';
+import { SUMMARY_STEP } from './0014-summary.ts';
 
 /** The steps in which the schema grew, oldest first. Released ones are never changed: add a file and a line. */
 export const MIGRATIONS = defineMigrations('bugless_model', [
@@ -28,4 +29,5 @@ export const MIGRATIONS = defineMigrations('bugless_model', [
   HOTLISTS_STEP,
   FEED_STEP,
   ATTACHMENTS_STEP,
+  SUMMARY_STEP,
 ]);

@@ -107,6 +107,8 @@ export interface ModelTables {
     author: string;
     created: string;
   };
+  issue_day: { acl: number; day: string; opened: string; closed: string };
+  issue_day_change: { id: Generated<string>; acl: number; day: string; opened: string; closed: string };
   feed: {
     position: string;
     kind: number;

@@ -18,6 +18,7 @@ import { READ_CASES } from './read.ts';
 import { REQUEST_CASES } from './request.ts';
 import { SEARCH_CASES } from './search.ts';
 import { STATUS_CASES } from './status.ts';
+import { SUMMARY_CASES } from './summaries.ts';
 import { BATCH_CASES, UPDATE_CASES } from './update.ts';
 import { VALUE_CASES } from './values.ts';
 import { type ModelCase, ModelWorld } from './world.ts';
@@ -42,6 +43,7 @@ export const MODEL_CASES: readonly ModelCase[] = [
   ...PERSONAL_CASES,
   ...ATTACHMENT_CASES,
   ...EVENT_CASES,
+  ...SUMMARY_CASES,
   ...IMPORT_CASES,
 ];
 
