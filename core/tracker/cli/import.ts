@@ -1,3 +1,4 @@
+import { promises as fs } from 'node:fs';
 import path from 'node:path';
 import { createSystemContext } from '@bugless/kit/service';
 import { type Command, Option } from 'commander';
@@ -10,6 +11,7 @@ interface ImportFlags {
   readonly keepIds?: boolean;
   readonly dryRun?: boolean;
   readonly pulls?: boolean;
+  readonly report?: string;
 }
 
 /** `bugless import`: issues of other trackers, with their history. */
@@ -24,6 +26,15 @@ export function addImportCommand(program: Command): void {
     async (file) => {
       const { BugzillaXmlReader } = await import('../import/bugzilla-xml.ts');
       return new BugzillaXmlReader(file);
+    },
+  );
+  addReader(
+    group,
+    'bugzilla-html',
+    'a static copy of a Bugzilla site (show_bug and show_activity of each bug), with the whole history: a folder or a .tar of any packing',
+    async (file) => {
+      const { BugzillaHtmlReader } = await import('../import/bugzilla-html.ts');
+      return new BugzillaHtmlReader(file);
     },
   );
   addReader(
@@ -54,6 +65,7 @@ function addReader(
     .option('--into <component>', 'id of the component under which their components go', '0')
     .option('--keep-ids', 'give issues the number that they had')
     .option('--dry-run', 'read and check everything, write nothing')
+    .option('--report <file>', 'also write the report there, with every refusal and disagreement named')
     .action(async (file: string, flags: ImportFlags, command: Command) => {
       const reader = await open(file, flags);
       const source = flags.source ?? `${name}:${path.basename(file).replace(/\.(tar\.|t)?(xz|gz|tar|xml|json)$/, '')}`;
@@ -73,7 +85,11 @@ function addReader(
           dryRun: flags.dryRun ?? false,
           onProgress: (soFar) => bar.show(reader.progress(), soFar.read),
         }).finally(() => bar.finish());
-        print(report.format((performance.now() - started) / 1000, flags.dryRun ?? false));
+        const seconds = (performance.now() - started) / 1000;
+        if (flags.report !== undefined) {
+          await fs.writeFile(flags.report, `${report.format(seconds, flags.dryRun ?? false, true)}\n`);
+        }
+        print(report.format(seconds, flags.dryRun ?? false));
         if (report.refused.length > 0) process.exitCode = 1;
       });
     });

@@ -77,12 +77,27 @@ const TOLD_BY_RESOLUTION = new Set(['FIXED', 'DUPLICATE']);
 const TOLD_BY_SEVERITY = new Set(['blocker', 'critical', 'normal', 'minor', 'trivial', 'enhancement', 'task']);
 const TOLD_BY_PRIORITY = /^P[1-5]$/;
 
+/** Elements and fields of Bugzilla that are kept as custom text fields, by the name of these here. */
+export const CUSTOM_NAMES: Readonly<Record<string, string>> = {
+  classification: 'classification',
+  rep_platform: 'platform',
+  op_sys: 'os',
+  bug_file_loc: 'url',
+  status_whiteboard: 'whiteboard',
+  alias: 'alias',
+  see_also: 'see_also',
+  votes: 'votes',
+  deadline: 'deadline',
+};
+
+/** Values of them that say nothing. */
+const SAYS_NOTHING = new Set(['', '---', 'All', 'unspecified', 'Unclassified', '0']);
+
 const UNSET = new Set(['', '---']);
 /** Versions and milestones that say nothing. */
 const NO_VERSION = new Set(['', '---', 'unspecified']);
 
-/** Whether a value of Bugzilla says nothing. */
-export function isUnset(value: string): boolean {
+function isUnset(value: string): boolean {
   return UNSET.has(value);
 }
 
@@ -95,7 +110,7 @@ export function buildFields(state: BugzillaState, book: NoteBook): SourceFields 
   const customFields: Record<string, string> = {};
   for (const [name, text] of Object.entries(state.others)) {
     const value = book.cleanText(text).trim();
-    if (!isUnset(value)) customFields[name] = value;
+    if (!SAYS_NOTHING.has(value)) customFields[name] = value;
   }
   const isVerified = status === 'VERIFIED' && resolution === 'FIXED';
   if (!isUnset(status) && !isVerified && !TOLD_BY_STATUS.has(status)) customFields['status'] = book.cleanText(status);
@@ -145,6 +160,11 @@ export function readTime(text: string): string | undefined {
   const zone = match[3] === undefined || /^[A-Z]+$/.test(match[3]) ? 'Z' : match[3];
   const time = new Date(`${match[1]}T${match[2]}${zone}`);
   return Number.isNaN(time.getTime()) ? undefined : time.toISOString();
+}
+
+/** Free text of tags as labels: by commas where there is one, else by white space. */
+export function splitTags(text: string): string[] {
+  return text.split(text.includes(',') ? /[,;]+/ : /\s+/).filter((tag) => tag.trim() !== '');
 }
 
 /** Words of a list that Bugzilla writes with commas or spaces. */

@@ -1,6 +1,15 @@
 import { SaxesParser } from 'saxes';
-import { type BugzillaState, buildFields, readTime, splitList, UNKNOWN } from './bugzilla-fields.ts';
+import {
+  type BugzillaState,
+  buildFields,
+  CUSTOM_NAMES,
+  readTime,
+  splitList,
+  splitTags,
+  UNKNOWN,
+} from './bugzilla-fields.ts';
 import { Bundle } from './bundle.ts';
+import { decodeText } from './encoding.ts';
 import { NoteBook } from './note-book.ts';
 import type { SourceIssue, SourceItem, SourcePerson, SourceReader, SourceUpdate } from './source.ts';
 
@@ -11,22 +20,6 @@ interface Element {
   text: string;
   readonly children: Element[];
 }
-
-/** Elements kept as custom text fields: their name here. */
-const CUSTOM_FIELDS: Readonly<Record<string, string>> = {
-  classification: 'classification',
-  rep_platform: 'platform',
-  op_sys: 'os',
-  bug_file_loc: 'url',
-  status_whiteboard: 'whiteboard',
-  alias: 'alias',
-  see_also: 'see_also',
-  votes: 'votes',
-  deadline: 'deadline',
-};
-
-/** Values of them that say nothing. */
-const EMPTY_VALUES = new Set(['', '---', 'All', 'unspecified', 'Unclassified', '0']);
 
 /**
  * Reads Bugzilla's own XML (show_bug.cgi?ctype=xml): one file per bug, or many bugs in a
@@ -49,7 +42,7 @@ export class BugzillaXmlReader implements SourceReader {
       let bugs: Element[];
       const book = new NoteBook();
       try {
-        bugs = parseBugs(decode(entry.bytes, book));
+        bugs = parseBugs(decodeText(entry.bytes, book));
       } catch (error) {
         yield { kind: 'refused', file: entry.name, reason: (error as Error).message };
         continue;
@@ -57,16 +50,6 @@ export class BugzillaXmlReader implements SourceReader {
       if (bugs.length === 0) yield { kind: 'refused', file: entry.name, reason: 'holds no <bug>' };
       for (const bug of bugs) yield readBug(bug, entry.name, bugs.length === 1 ? book : new NoteBook());
     }
-  }
-}
-
-/** UTF-8, as the export says it is; Windows-1252 where the bytes are not UTF-8. */
-function decode(bytes: Buffer, book: NoteBook): string {
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  } catch {
-    book.add('files in a broken encoding read as Windows-1252');
-    return new TextDecoder('windows-1252').decode(bytes);
   }
 }
 
@@ -133,7 +116,7 @@ function buildIssue(bug: Element, key: string, book: NoteBook): SourceIssue {
     assignee: readOptionalPerson(bug.children.find((child) => child.name === 'assigned_to')),
     qaContact: readOptionalPerson(bug.children.find((child) => child.name === 'qa_contact')),
     cc: bug.children.filter((child) => child.name === 'cc' && child.text.trim() !== '').map(readPerson),
-    keywords: childTexts(bug, 'keywords').flatMap(splitList),
+    keywords: [...childTexts(bug, 'keywords').flatMap(splitList), ...childTexts(bug, 'cf_tags').flatMap(splitTags)],
     version: childText(bug, 'version'),
     milestone: childText(bug, 'target_milestone'),
     restricted: bug.children.some((child) => child.name === 'group'),
@@ -208,9 +191,9 @@ function readComments(bug: Element, reporter: SourcePerson, created: string, boo
 function readOthers(bug: Element): Record<string, string> {
   const fields: Record<string, string> = {};
   for (const child of bug.children) {
-    const name = CUSTOM_FIELDS[child.name] ?? (child.name.startsWith('cf_') ? child.name.slice(3) : undefined);
+    const name = CUSTOM_NAMES[child.name] ?? (/^cf_(?!tags$)/.test(child.name) ? child.name.slice(3) : undefined);
     const value = child.text.trim();
-    if (name === undefined || EMPTY_VALUES.has(value)) continue;
+    if (name === undefined || value === '') continue;
     fields[name] = fields[name] === undefined ? value : `${fields[name]} ${value}`;
   }
   return fields;

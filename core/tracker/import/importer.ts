@@ -4,7 +4,7 @@ import { ImportOutcome, type Issue, Significance, Update } from '@bugless/kit/se
 import { People } from './people.ts';
 import { Places } from './places.ts';
 import { ImportReport } from './report.ts';
-import type { SourceFields, SourceIssue, SourceReader } from './source.ts';
+import type { SourceFields, SourceIssue, SourceReader, SourceUpdate } from './source.ts';
 
 /** A batch is sent when it holds so many issues, or so many UTF-16 code units of text. */
 const BATCH_ISSUES = 200;
@@ -56,6 +56,7 @@ export async function importIssues(options: ImportOptions): Promise<ImportReport
     else {
       report.read += 1;
       report.note(item.notes);
+      report.disagree(item.issue);
       report.comments += item.issue.updates.filter((update) => update.comment !== '').length;
       batch.push(item.issue);
       text += item.issue.updates.reduce((sum, update) => sum + update.comment.length, 0);
@@ -82,7 +83,7 @@ async function writeBatch(
   const { results } = await options.model.importIssues(
     {
       source: options.source,
-      issues: batch.map((issue) => buildImportedIssue(issue, people, places, options.keepIds)),
+      issues: batch.map((issue) => buildImportedIssue(issue, people, places, options)),
       dryRun: options.dryRun,
     },
     options.context,
@@ -102,7 +103,7 @@ function buildImportedIssue(
   source: SourceIssue,
   people: People,
   places: Places,
-  keepIds: boolean,
+  { keepIds, dryRun }: ImportOptions,
 ): DeepPartial<ImportedIssue> {
   const reporter = people.getId(source.reporter);
   let before = createEmptyIssue();
@@ -117,8 +118,7 @@ function buildImportedIssue(
       created: update.created,
       comment: update.comment,
       restricted: update.restricted,
-      // Of the others the Model decides by what they change.
-      significance: index === 0 ? Significance.MAJOR : Significance.UNSPECIFIED,
+      significance: decideSignificance(update, index),
       changes,
     });
   });
@@ -126,6 +126,8 @@ function buildImportedIssue(
     key: source.key,
     issue: {
       ...foldUpdates(updates),
+      // The fields that a dry run did not define would be refused.
+      ...(dryRun ? { customFields: [] } : {}),
       id: keepIds && /^[1-9][0-9]{0,17}$/.test(source.key) ? source.key : '0',
       reporter,
       description: updates[0]!.comment,
@@ -135,6 +137,12 @@ function buildImportedIssue(
     updates,
     links: source.links,
   };
+}
+
+/** Unspecified: the Model decides by what it changes. */
+function decideSignificance({ silent }: SourceUpdate, index: number): Significance {
+  if (silent) return Significance.SILENT;
+  return index === 0 ? Significance.MAJOR : Significance.UNSPECIFIED;
 }
 
 function buildState(fields: SourceFields, reporter: string, people: People, places: Places): Issue {

@@ -45,7 +45,12 @@ export class People {
       const { users } = await this.#authenticator.createPlaceholders(
         {
           source: this.#source,
-          placeholders: batch.map(({ key, displayName, email }) => ({ key, username: key, displayName, email })),
+          placeholders: batch.map(({ key, username = key, displayName, email }) => ({
+            key,
+            username,
+            displayName,
+            email,
+          })),
         },
         this.#context,
       );

@@ -1,6 +1,6 @@
-import type { SourceNote } from './source.ts';
+import type { SourceIssue, SourceNote } from './source.ts';
 
-/** At most so many refusals are named one by one. */
+/** At most so many refusals and disagreements are named one by one on a terminal. */
 const MAX_NAMED = 50;
 
 /** What an import read, wrote and could not read. */
@@ -20,6 +20,8 @@ export class ImportReport {
   /** Components made. */
   components = 0;
   readonly refused: { readonly file: string; readonly reason: string }[] = [];
+  /** Where the source contradicts itself on an issue that was read all the same. */
+  readonly disagreements: { readonly key: string; readonly what: string }[] = [];
   readonly #skipped = new Map<string, number>();
   readonly #notes = new Map<string, number>();
 
@@ -33,8 +35,13 @@ export class ImportReport {
     for (const note of notes) this.#notes.set(note.what, (this.#notes.get(note.what) ?? 0) + note.count);
   }
 
-  /** The report as lines for people. `seconds` is how long the run took. */
-  format(seconds: number, dryRun: boolean): string {
+  /** Notes where the source contradicts itself. */
+  disagree({ key, disagreements = [] }: SourceIssue): void {
+    for (const what of disagreements) this.disagreements.push({ key, what });
+  }
+
+  /** The report as lines for people. `seconds` is how long the run took; `whole` names every refusal and disagreement. */
+  format(seconds: number, dryRun: boolean, whole = false): string {
     const rate = seconds > 0 ? Math.round(this.read / seconds) : 0;
     const lines = [
       dryRun ? 'Dry run: nothing was written.' : 'Import finished.',
@@ -47,8 +54,20 @@ export class ImportReport {
     for (const [reason, count] of this.#skipped) lines.push(line(count, `skipped: ${reason}`));
     lines.push(line(this.people, 'people'), line(this.components, dryRun ? 'components missing' : 'components made'));
     for (const [what, count] of this.#notes) lines.push(line(count, what));
-    for (const { file, reason } of this.refused.slice(0, MAX_NAMED)) lines.push(`  refused ${file}: ${reason}`);
-    if (this.refused.length > MAX_NAMED) lines.push(`  … and ${this.refused.length - MAX_NAMED} more`);
+    if (this.disagreements.length > 0) {
+      const issues = new Set(this.disagreements.map(({ key }) => key)).size;
+      lines.push(line(issues, 'issues on which the source contradicts itself: the last state shown was taken'));
+    }
+    lines.push(
+      ...limit(
+        this.refused.map(({ file, reason }) => `  refused ${file}: ${reason}`),
+        whole,
+      ),
+      ...limit(
+        this.disagreements.map(({ key, what }) => `  issue ${key}: ${what}`),
+        whole,
+      ),
+    );
     lines.push(`${seconds.toFixed(1)} s, ${rate.toLocaleString('en')} issues/s`);
     return lines.join('\n');
   }
@@ -56,4 +75,9 @@ export class ImportReport {
 
 function line(count: number, what: string): string {
   return `${count.toLocaleString('en').padStart(9)} ${what}`;
+}
+
+function limit(lines: readonly string[], whole: boolean): readonly string[] {
+  if (whole || lines.length <= MAX_NAMED) return lines;
+  return [...lines.slice(0, MAX_NAMED), `  … and ${lines.length - MAX_NAMED} more: --report FILE names all`];
 }

@@ -7,6 +7,8 @@
 export interface SourcePerson {
   /** Unique in the source: login or address. */
   readonly key: string;
+  /** What a username is made of; default the key. */
+  readonly username?: string;
   readonly displayName: string;
   /** Empty: unknown. */
   readonly email: string;
@@ -43,6 +45,8 @@ export interface SourceUpdate {
   readonly restricted: boolean;
   /** Fields as they are after this step, where it changed any. */
   readonly state: SourceFields | undefined;
+  /** Nobody did this: it makes the history end as the source shows the issue. */
+  readonly silent?: boolean;
 }
 
 /** One issue with its history. */
