@@ -85,18 +85,6 @@ export const ISSUES_STEP = {
         where: 'is_open',
       }),
       createIndex(dialect, {
-        name: 'issue_acl_priority',
-        table: 'issue',
-        columns: ['acl', 'priority', 'modified desc', 'id desc'],
-        include: ['is_open', 'archived'],
-      }),
-      createIndex(dialect, {
-        name: 'issue_acl_created',
-        table: 'issue',
-        columns: ['acl', 'created desc', 'id desc'],
-        include: ['is_open', 'archived'],
-      }),
-      createIndex(dialect, {
         name: 'issue_assignee',
         table: 'issue',
         columns: ['assignee', 'modified desc', 'id desc'],
