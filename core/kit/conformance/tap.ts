@@ -9,7 +9,11 @@ import {
   type PluginServiceName,
   servePlugins,
 } from '../plugin/index.ts';
-import { type OpenedAuthenticator, runAuthenticatorConformance } from './authenticator/suite.ts';
+import {
+  type AuthenticatorRunOptions,
+  type OpenedAuthenticator,
+  runAuthenticatorConformance,
+} from './authenticator/suite.ts';
 import type { CaseResult, Reporter, RunOptions } from './case.ts';
 import { type OpenedModel, runModelConformance } from './model/suite.ts';
 import { describeFailure } from './print.ts';
@@ -63,7 +67,10 @@ export async function conformModel(t: TapTest, options: PluginUnderTest): Promis
 }
 
 /** Runs the Authenticator's suite against a plugin over each transport. */
-export async function conformAuthenticator(t: TapTest, options: PluginUnderTest): Promise<void> {
+export async function conformAuthenticator(
+  t: TapTest,
+  options: PluginUnderTest & AuthenticatorRunOptions,
+): Promise<void> {
   await overTransports(t, options, 'bugless.v1.AuthenticatorService', async (t, link) => {
     const open = async (): Promise<OpenedAuthenticator> => ({
       authenticator: link.authenticator!,

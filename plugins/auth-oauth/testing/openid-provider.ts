@@ -54,9 +54,14 @@ export async function startOpenidProvider(t: TestScope, settings: OpenidSettings
       throw new Error(`the provider did not start: ${complaints}`);
     }),
   ]);
+  // One after the other: answers do not say which order they are of.
+  let last: Promise<unknown> = Promise.resolve();
   const order = async (message: OpenidOrder) => {
-    child.send(message);
-    await once(child, 'message');
+    last = last.then(() => {
+      child.send(message);
+      return once(child, 'message');
+    });
+    await last;
   };
   return {
     issuer: ready.issuer,

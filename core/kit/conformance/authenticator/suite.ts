@@ -3,6 +3,7 @@ import type { Reporter, RunOptions, RunSummary } from '../case.ts';
 import { findClaim } from '../claim.ts';
 import { runCases } from '../run.ts';
 import { AUDIT_CASES } from './audit.ts';
+import { BROWSER_CASES, type BrowserDriver } from './browser.ts';
 import { GROUP_CASES } from './groups.ts';
 import { LOGIN_CASES } from './login.ts';
 import { PASSWORD_CASES } from './passwords.ts';
@@ -16,6 +17,7 @@ import { type AuthenticatorCase, AuthenticatorWorld } from './world.ts';
 export const AUTHENTICATOR_CASES: readonly AuthenticatorCase[] = [
   ...SETUP_CASES,
   ...LOGIN_CASES,
+  ...BROWSER_CASES,
   ...SESSION_CASES,
   ...TOKEN_CASES,
   ...USER_CASES,
@@ -32,6 +34,12 @@ export interface OpenedAuthenticator {
   close(): Promise<void>;
 }
 
+/** Which cases run, and how. */
+export interface AuthenticatorRunOptions extends RunOptions {
+  /** Plays the person and the provider; without it the cases of browser logins are skipped. */
+  readonly browser?: BrowserDriver;
+}
+
 /**
  * Runs every case of the Authenticator's contract that the plugin claims to keep.
  * On a store without an administrator it makes one; it leaves its users behind:
@@ -40,12 +48,12 @@ export interface OpenedAuthenticator {
 export async function runAuthenticatorConformance(
   open: () => Promise<OpenedAuthenticator>,
   reporter: Reporter,
-  options: RunOptions = {},
+  options: AuthenticatorRunOptions = {},
 ): Promise<RunSummary> {
   const opened = await open();
   try {
     const { authenticator, info } = opened;
-    const makeWorld = async () => new AuthenticatorWorld(authenticator, info);
+    const makeWorld = async () => new AuthenticatorWorld(authenticator, info, options.browser);
     return await runCases(AUTHENTICATOR_CASES, makeWorld, (name) => findClaim(info, name), reporter, options);
   } finally {
     await opened.close();

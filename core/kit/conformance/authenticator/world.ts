@@ -12,6 +12,7 @@ import {
   UserKind,
 } from '../../service/index.ts';
 import type { ConformanceCase } from '../case.ts';
+import type { BrowserDriver } from './browser.ts';
 
 /** A case of the Authenticator's suite. */
 export type AuthenticatorCase = ConformanceCase<AuthenticatorWorld> & { readonly capability?: AuthenticatorCapability };
@@ -31,6 +32,8 @@ export const NOBODY = '01890000-0000-7000-8000-000000000000';
 export class AuthenticatorWorld {
   readonly authenticator: Authenticator;
   readonly info: GetInfoResponse;
+  /** Who plays the person and the provider in browser logins; undefined: nobody. */
+  readonly browser: BrowserDriver | undefined;
   /** Unique, and good in usernames. */
   readonly tag: string;
   /** Where this case's logins come from: an address of its own, so that throttles of others do not touch it. */
@@ -39,9 +42,10 @@ export class AuthenticatorWorld {
   readonly anonymous: CallContext = createContext();
   #root: Promise<Person> | undefined;
 
-  constructor(authenticator: Authenticator, info: GetInfoResponse) {
+  constructor(authenticator: Authenticator, info: GetInfoResponse, browser?: BrowserDriver) {
     this.authenticator = authenticator;
     this.info = info;
+    this.browser = browser;
     this.tag = randomUUID().slice(0, 8);
     this.client = { address: `10.${[...randomBytes(3)].join('.')}`, userAgent: 'conformance' };
   }
