@@ -25,9 +25,9 @@ export class ComponentCache {
   /** The tree at this version or a later one; read anew when the one at hand is older. */
   async at(version: string, db: Kysely<ModelTables> = this.#db): Promise<ComponentTree> {
     if (this.#tree !== undefined && isAtLeast(this.#tree.version, version)) return this.#tree;
-    const tree = await readComponentTree(db);
+    const tree = await readComponentTree(db, this.#tree);
     // Inside of a transaction the tree may hold what is never committed: not kept.
-    if (db === this.#db) this.#keep(tree);
+    if (db === this.#db) this.keep(tree);
     return tree;
   }
 
@@ -42,6 +42,11 @@ export class ComponentCache {
     return check;
   }
 
+  /** The tree of a change that was committed here; nobody has to read it anew. */
+  keep(tree: ComponentTree): void {
+    if (this.#tree === undefined || isAtLeast(tree.version, this.#tree.version)) this.#tree = tree;
+  }
+
   async #refresh(): Promise<ComponentTree> {
     const started = this.#clock();
     const { rows } = await sql<{ version: string }>`select version from component_tree where id = ${1}`.execute(
@@ -50,10 +55,6 @@ export class ComponentCache {
     const tree = await this.at(rows[0]!.version);
     this.#checked = Math.max(this.#checked, started);
     return tree;
-  }
-
-  #keep(tree: ComponentTree): void {
-    if (this.#tree === undefined || isAtLeast(tree.version, this.#tree.version)) this.#tree = tree;
   }
 }
 

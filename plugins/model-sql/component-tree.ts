@@ -19,34 +19,55 @@ export interface ComponentNode {
 /** Deepest place of a component; a root is at depth 1. */
 export const MAX_DEPTH = 20;
 
+type ComponentRow = ModelTables['component'];
+
+/** What a component is by its own row and those above it: made once for each version of these. */
+interface Facts {
+  readonly row: ComponentRow;
+  readonly above: Facts | undefined;
+  readonly path: readonly Component[];
+  readonly access: ComponentAccess;
+  readonly customFields: readonly CustomFieldDefinition[];
+}
+
 /** The whole tree at one version. Immutable. */
 export class ComponentTree {
   /** `component_tree.version` that it was read at. */
   readonly version: string;
+  readonly #facts = new Map<number, Facts>();
   readonly #nodes = new Map<string, ComponentNode>();
   readonly #sights = new Map<string, Sight>();
   readonly roots: readonly ComponentNode[];
 
-  constructor(version: string, rows: readonly ModelTables['component'][]) {
+  /** `before`: an earlier tree of the same database; what did not change since is taken from there. */
+  constructor(version: string, rows: Iterable<ComponentRow>, before?: ComponentTree) {
     this.version = version;
-    const below = new Map<number, ModelTables['component'][]>();
-    for (const row of rows) below.set(row.parent, [...(below.get(row.parent) ?? []), row]);
+    const below = new Map<number, ComponentRow[]>();
+    for (const row of rows) {
+      const siblings = below.get(row.parent);
+      if (siblings) siblings.push(row);
+      else below.set(row.parent, [row]);
+    }
     for (const list of below.values()) list.sort((a, b) => (a.name_key < b.name_key ? -1 : 1));
-    const build = (
-      row: ModelTables['component'],
-      path: readonly Component[],
-      fields: readonly CustomFieldDefinition[],
-    ) => {
-      const component = toComponent(row, path);
-      const own = [...path, component];
-      const customFields = [...fields, ...component.customFields];
-      const children: ComponentNode[] = [];
-      const node: ComponentNode = { component, access: collectAccess(own), customFields, children };
+    const build = (row: ComponentRow, above: Facts | undefined): ComponentNode => {
+      const known = before === undefined ? undefined : before.#facts.get(row.id);
+      const isKnown = known !== undefined && known.row.version === row.version && known.above === above;
+      const facts = isKnown ? known : describeFacts(row, above);
+      this.#facts.set(row.id, facts);
+      const { access, customFields } = facts;
+      const children = (below.get(row.id) ?? []).map((child) => build(child, facts));
+      const component = facts.path.at(-1)!;
+      const node: ComponentNode = { component, access, customFields, children };
       this.#nodes.set(component.id, node);
-      for (const child of below.get(row.id) ?? []) children.push(build(child, own, customFields));
       return node;
     };
-    this.roots = (below.get(0) ?? []).map((row) => build(row, [], []));
+    this.roots = (below.get(0) ?? []).map((row) => build(row, undefined));
+  }
+
+  /** The tree at the next version, in which one component is new or another. */
+  with(version: string, changed: ComponentRow): ComponentTree {
+    const rows = new Map([...this.#facts].map(([id, { row }]) => [id, row]));
+    return new ComponentTree(version, rows.set(changed.id, changed).values(), this);
   }
 
   /** A component by id. */
@@ -84,10 +105,10 @@ export class ComponentTree {
 
 const MOST_SIGHTS = 1_000;
 
-/** Reads the tree and the version that it has, in one statement. */
-export async function readComponentTree(db: Kysely<ModelTables>): Promise<ComponentTree> {
+/** Reads the tree and the version that it has, in one statement. `before`: an earlier tree. */
+export async function readComponentTree(db: Kysely<ModelTables>, before?: ComponentTree): Promise<ComponentTree> {
   // The join keeps both from one snapshot; a forest without components still gives a row.
-  const { rows } = await sql<ModelTables['component'] & { tree_version: string }>`
+  const { rows } = await sql<ComponentRow & { tree_version: string }>`
     select t.version as tree_version, c.* from component_tree t left join component c on true where t.id = 1`.execute(
     db,
   );
@@ -95,10 +116,18 @@ export async function readComponentTree(db: Kysely<ModelTables>): Promise<Compon
   return new ComponentTree(
     version,
     rows.filter((row) => row.id !== null),
+    before,
   );
 }
 
-function toComponent(row: ModelTables['component'], path: readonly Component[]): Component {
+function describeFacts(row: ComponentRow, above: Facts | undefined): Facts {
+  const component = toComponent(row, above?.path ?? []);
+  const path = [...(above?.path ?? []), component];
+  const customFields = [...(above?.customFields ?? []), ...component.customFields];
+  return { row, above, path, access: collectAccess(path), customFields };
+}
+
+function toComponent(row: ComponentRow, path: readonly Component[]): Component {
   return {
     id: String(row.id),
     version: row.version,

@@ -17,18 +17,13 @@ import {
 import { sql } from 'kysely';
 import { checkComponent, checkComponentId, checkPlace, componentNotFound } from './component-check.ts';
 import { findVisible, presentComponent } from './component-reader.ts';
-import {
-  type ComponentNode,
-  type ComponentTree,
-  foldName,
-  readComponentTree,
-  toStoredGrant,
-} from './component-tree.ts';
+import { type ComponentNode, type ComponentTree, foldName, toStoredGrant } from './component-tree.ts';
 import { ComponentEntity } from './entity/component.ts';
 import { insertEvents } from './issue-derived.ts';
 import { formatAcl } from './issue-row.ts';
 import { runWrite, type WriteScope } from './request-log.ts';
 import { KEY_KIND } from './schema/key-kind.ts';
+import type { ModelTables } from './schema/tables.ts';
 import { readClock, type Store } from './store.ts';
 
 const SETTABLE = [
@@ -192,15 +187,20 @@ async function change<Request, Response extends { component: Component | undefin
 ): Promise<Response> {
   const { context } = write;
   if (context.user === '' && !context.system) checkAction(context, Permission.ADMIN, 'administer');
+  let made: { response: Response; tree: ComponentTree } | undefined;
   const response = await runWrite(store, write, async (scope) => {
-    const { rows } = await sql<{ last_component: number }>`
-      select last_component from component_tree where id = ${1} for update`.execute(scope.db);
+    const { rows } = await sql<{ version: string; last_component: number }>`
+      select version, last_component from component_tree where id = ${1} for update`.execute(scope.db);
     const next = rows[0]!.last_component + 1;
-    const id = await work(scope, await readComponentTree(scope.db), String(next));
+    const before = await store.components.at(rows[0]!.version, scope.db);
+    const id = await work(scope, before, String(next));
     await scope.em.flush();
     await sql`update component_tree set version = version + 1, last_component = greatest(last_component, ${Number(id)}::int4)
       where id = ${1}`.execute(scope.db);
-    const tree = await readComponentTree(scope.db);
+    const changed = await sql<ModelTables['component']>`select * from component where id = ${Number(id)}`.execute(
+      scope.db,
+    );
+    const tree = before.with(String(BigInt(rows[0]!.version) + 1n), changed.rows[0]!);
     const node = tree.find(id)!;
     await insertEvents([
       {
@@ -216,9 +216,13 @@ async function change<Request, Response extends { component: Component | undefin
         created: readClock(store),
       },
     ]).execute(scope.db);
-    return { component: presentComponent(node, tree.look(context), context) } as Response;
+    const answer = { component: presentComponent(node, tree.look(context), context) } as Response;
+    made = { response: answer, tree };
+    return answer;
   });
-  await store.components.fresh(0);
+  // An answer from the log says nothing of the tree as it is now.
+  if (made?.response === response) store.components.keep(made.tree);
+  else await store.components.fresh(0);
   return response;
 }
 
