@@ -2,12 +2,12 @@
 
 import { decideHotlistPermission } from '@bugless/kit/domain';
 import { type CallContext, type Event, type EventKind, Permission, ServiceError } from '@bugless/kit/service';
+import type { Kysely } from '@mikro-orm/sql';
 import { sql } from 'kysely';
 import { toHotlistGrant } from './hotlist-access.ts';
 import { TREE_VERSION } from './issue-reader.ts';
 import { toIssue } from './issue-row.ts';
 import type { IssueTable, ModelTables, StoredGrant } from './schema/tables.ts';
-import type { Store } from './store.ts';
 import { toUpdate } from './update-reader.ts';
 import type { Sight } from './viewer.ts';
 
@@ -58,7 +58,7 @@ const COLUMNS =
   h.owner as h_owner, h.access as h_access`);
 
 /** Reads behind a position, in order. `issue` other than '0': only of this one. */
-export async function loadEvents(store: Store, after: bigint, issue = '0'): Promise<LoadedEvent[]> {
+export async function loadEvents(db: Kysely<ModelTables>, after: bigint, issue = '0'): Promise<LoadedEvent[]> {
   const ofIssue = issue === '0' ? sql`true` : sql`f.issue_id = ${issue}`;
   const { rows } = await sql<Row>`
     select ${COLUMNS}, ${TREE_VERSION} as tree_version
@@ -67,7 +67,7 @@ export async function loadEvents(store: Store, after: bigint, issue = '0'): Prom
     left join issue i on i.id = f.issue_id
     left join issue_update u on u.issue_id = f.issue_id and u.sequence = f.sequence and f.kind in (1, 2)
     left join hotlist h on h.id = f.hotlist
-    order by f.position`.execute(store.kysely);
+    order by f.position`.execute(db);
   return rows.map((row) => ({
     ...row,
     issue:
@@ -90,7 +90,7 @@ export async function loadEvents(store: Store, after: bigint, issue = '0'): Prom
 export class EventLoader {
   readonly #reads = new Map<bigint, { readonly events: Promise<LoadedEvent[]>; readonly at: number }>();
 
-  load(store: Store, after: bigint): Promise<LoadedEvent[]> {
+  load(db: Kysely<ModelTables>, after: bigint): Promise<LoadedEvent[]> {
     const now = performance.now();
     for (const [position, { at }] of this.#reads) {
       if (now - at < SHARED_MILLIS) break;
@@ -98,7 +98,7 @@ export class EventLoader {
     }
     const shared = this.#reads.get(after);
     if (shared) return shared.events;
-    const events = loadEvents(store, after);
+    const events = loadEvents(db, after);
     this.#reads.set(after, { events, at: now });
     events.then(
       // What is not there yet must not be missed because somebody looked a moment ago.

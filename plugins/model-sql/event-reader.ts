@@ -108,7 +108,7 @@ async function read(
 ): Promise<{ loaded: readonly LoadedEvent[]; end: bigint }> {
   // Near the end many stand at the same place; far from it those of one issue are few among many.
   if (issue !== '0' && to - position > MOST_EVENTS) {
-    const loaded = await loadEvents(store, position, issue);
+    const loaded = await loadEvents(store.kysely, position, issue);
     await checkKept(store, position);
     const last = loaded.at(-1);
     return { loaded, end: loaded.length < MOST_EVENTS || !last ? max(to, last) : BigInt(last.position) };
@@ -120,8 +120,8 @@ async function read(
   }
   // Positions have no gaps. Somebody else's read may have begun before the next one was there; then it was deleted.
   const isNext = ([event]: readonly LoadedEvent[]) => event !== undefined && BigInt(event.position) === position + 1n;
-  let loaded = await loader.load(store, position);
-  if (!isNext(loaded)) loaded = await loadEvents(store, position);
+  let loaded = await loader.load(store.kysely, position);
+  if (!isNext(loaded)) loaded = await loadEvents(store.kysely, position);
   if (!isNext(loaded)) throw cursorExpired();
   return { loaded, end: BigInt(loaded.at(-1)!.position) };
 }

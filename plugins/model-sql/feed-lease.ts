@@ -43,11 +43,6 @@ export class FeedLease {
     return this.#token !== undefined;
   }
 
-  /** Proof of the lease, for statements of its holder. */
-  get token(): string | undefined {
-    return this.#token;
-  }
-
   /** Takes the lease when it is free, renews it when it is due. Returns the position of the newest event. */
   async keep(): Promise<string> {
     if (this.#token === undefined) return this.#tryTake();

@@ -19,10 +19,10 @@ const FAULT_MILLIS = 500;
 const SWEEP_MILLIS = 10 * 60_000;
 const SWEEP_ROWS = 5_000;
 
-/** What follows from events, done by the holder of the lease. */
+/** What follows from events. The holder of the lease does it, and no harm is done when two do. */
 export interface FeedFollower {
-  /** Called after events were moved, and now and then; `token` proves the lease. */
-  follow(token: string, last: string): Promise<void>;
+  /** Called after events were moved, and now and then, with the position of the newest event. */
+  follow(last: string): Promise<void>;
 }
 
 /** What the feed is made with. */
@@ -160,9 +160,8 @@ export class Feed {
       if (work) await this.#lease.keep();
     }
     if (moved) this.#busyUntil = performance.now() + LATELY_MILLIS;
-    const { token } = this.#lease;
-    if (token === undefined) return;
-    for (const follower of this.#followers) await follower.follow(token, String(this.#last));
+    if (!this.#lease.isHeld) return;
+    for (const follower of this.#followers) await follower.follow(String(this.#last));
     if (performance.now() - this.#swept >= SWEEP_MILLIS) {
       this.#swept = performance.now();
       await this.sweep();

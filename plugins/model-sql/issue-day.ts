@@ -107,7 +107,7 @@ export class DayFolder implements FeedFollower {
     this.#db = db;
   }
 
-  async follow(_token: string, last: string): Promise<void> {
+  async follow(last: string): Promise<void> {
     // Counts change only with issues, and those make events.
     if (last === this.#seen || performance.now() - this.#at < FOLD_MILLIS) return;
     this.#at = performance.now();

@@ -5,6 +5,7 @@ import { deleteAttachment, uploadAttachment } from './attachment-writer.ts';
 import { editComment, redactComment } from './comment-writer.ts';
 import { getComponent, listComponents } from './component-reader.ts';
 import { createComponent, moveComponent, updateComponent } from './component-writer.ts';
+import { leaseDeliveries, listDeliveries, redeliver, reportDelivery } from './delivery-writer.ts';
 import { watchEvents } from './event-reader.ts';
 import {
   addHotlistEntries,
@@ -23,6 +24,7 @@ import { setStar } from './star-writer.ts';
 import type { Store } from './store.ts';
 import { summarizeIssues } from './summary.ts';
 import { listCommentVersions, listUpdates } from './update-reader.ts';
+import { createWebhook, deleteWebhook, listWebhooks, updateWebhook } from './webhook-writer.ts';
 
 /**
  * The Model on a store: every RPC that it has, and the function that answers it.
@@ -109,6 +111,15 @@ export function createModel(getStore: () => Store, running: Set<Promise<unknown>
     deleteAttachment: on(deleteAttachment),
 
     watchEvents: stream(watchEvents),
+
+    createWebhook: on(createWebhook),
+    listWebhooks: on(listWebhooks),
+    updateWebhook: on(updateWebhook),
+    deleteWebhook: on(deleteWebhook),
+    listDeliveries: on(listDeliveries),
+    redeliver: on(redeliver),
+    leaseDeliveries: on(leaseDeliveries),
+    reportDelivery: on(reportDelivery),
 
     importIssues: write(importIssues),
   };

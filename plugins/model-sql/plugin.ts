@@ -4,6 +4,7 @@ import { type Database, type DatabaseOptions, migrate, openDatabase } from '@bug
 import { sweepUploads } from './attachment-chunk.ts';
 import { prepareStore } from './bootstrap.ts';
 import { ComponentCache } from './component-cache.ts';
+import { sweepDeliveries } from './delivery-writer.ts';
 import { ENTITIES } from './entity/index.ts';
 import { Feed } from './feed.ts';
 import { DayFolder } from './issue-day.ts';
@@ -15,6 +16,7 @@ import type { ModelTables } from './schema/tables.ts';
 import type { Store } from './store.ts';
 import { TextIndex } from './text-index.ts';
 import { MAX_PAGE_SIZE } from './update-reader.ts';
+import { WebhookDispatcher } from './webhook-dispatcher.ts';
 
 /** How long events are kept unless the operator says otherwise. */
 export const EVENT_RETENTION_DAYS = 7;
@@ -23,7 +25,6 @@ export const MAX_ATTACHMENT_SIZE = 50 * 1024 * 1024;
 const DAY_MILLIS = 86_400_000;
 /** How often answers past their time are looked for. */
 const SWEEP_MILLIS = 10 * 60_000;
-const ABSENT = 'not part of this version yet';
 
 /** What this library can do on an engine. */
 export function listCapabilities(database: Pick<Database, 'dialect'>): CapabilityClaims<ModelCapability> {
@@ -38,7 +39,7 @@ export function listCapabilities(database: Pick<Database, 'dialect'>): Capabilit
     saved_searches: true,
     attachments: true,
     events: true,
-    webhooks: ABSENT,
+    webhooks: true,
     summary: true,
     'search.text': true,
     'search.history': true,
@@ -91,10 +92,12 @@ export async function openStore(
   await ids.start();
   await textIndex.start();
   feed.addFollower(new DayFolder(kysely));
+  feed.addFollower(new WebhookDispatcher(store));
   feed.start();
   const sweep = setInterval(() => {
     sweepRequestLog(store)
       .then(() => sweepUploads(store))
+      .then(() => sweepDeliveries(store))
       .catch((error: unknown) => log.warn({ err: error }, 'what is past its time was not deleted'));
   }, SWEEP_MILLIS);
   sweep.unref();

@@ -13,6 +13,7 @@ import { HOTLISTS_STEP } from './0011-hotlists.ts';
 import { FEED_STEP } from './0012-feed.ts';
 import { ATTACHMENTS_STEP } from './0013-attachments.ts';
 import { SUMMARY_STEP } from './0014-summary.ts';
+import { WEBHOOKS_STEP } from './0015-webhooks.ts';
 
 /** The steps in which the schema grew, oldest first. Released ones are never changed: add a file and a line. */
 export const MIGRATIONS = defineMigrations('bugless_model', [
@@ -30,4 +31,5 @@ export const MIGRATIONS = defineMigrations('bugless_model', [
   FEED_STEP,
   ATTACHMENTS_STEP,
   SUMMARY_STEP,
+  WEBHOOKS_STEP,
 ]);

@@ -109,6 +109,35 @@ export interface ModelTables {
   };
   issue_day: { acl: number; day: string; opened: string; closed: string };
   issue_day_change: { id: Generated<string>; acl: number; day: string; opened: string; closed: string };
+  webhook: {
+    id: string;
+    version: string;
+    url: string;
+    component: number;
+    query: string;
+    secret: string;
+    enabled: boolean;
+    owner: string;
+    owner_groups: string[];
+    owner_admin: boolean;
+    owner_components: string[];
+    start_position: string;
+    created: string;
+  };
+  delivery: {
+    webhook_id: string;
+    position: string;
+    state: string;
+    attempts: number;
+    next_attempt: string;
+    last_status: number;
+    last_error: string;
+    body: string;
+    created: string;
+    lease: string;
+    lease_until: string | null;
+  };
+  webhook_progress: { id: number; position: string };
   feed: {
     position: string;
     kind: number;

@@ -21,6 +21,7 @@ import { STATUS_CASES } from './status.ts';
 import { SUMMARY_CASES } from './summaries.ts';
 import { BATCH_CASES, UPDATE_CASES } from './update.ts';
 import { VALUE_CASES } from './values.ts';
+import { WEBHOOK_CASES } from './webhooks.ts';
 import { type ModelCase, ModelWorld } from './world.ts';
 
 /** Every case of a Model, in the order in which they are reported. */
@@ -43,6 +44,7 @@ export const MODEL_CASES: readonly ModelCase[] = [
   ...PERSONAL_CASES,
   ...ATTACHMENT_CASES,
   ...EVENT_CASES,
+  ...WEBHOOK_CASES,
   ...SUMMARY_CASES,
   ...IMPORT_CASES,
 ];
