@@ -13,6 +13,7 @@ import { createModel } from './model.ts';
 import { sweepRequestLog } from './request-log.ts';
 import { MIGRATIONS } from './schema/index.ts';
 import type { ModelTables } from './schema/tables.ts';
+import { describeSpelling } from './search/spelling.ts';
 import type { Store } from './store.ts';
 import { TextIndex } from './text-index.ts';
 import { MAX_PAGE_SIZE } from './update-reader.ts';
@@ -53,6 +54,8 @@ export interface StoreLimits {
   readonly eventRetentionDays?: number;
   /** Largest attachment, in bytes. */
   readonly maxAttachmentSize?: number;
+  /** Lists are read from the nearest replica, some seconds old; CockroachDB alone. */
+  readonly followerReads?: boolean;
 }
 
 /** A store, and how it ends. */
@@ -78,6 +81,7 @@ export async function openStore(
   const store: Store = {
     db,
     dialect: db.dialect,
+    spelling: describeSpelling(db.dialect, limits),
     kysely,
     components: new ComponentCache(kysely),
     ids,

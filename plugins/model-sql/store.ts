@@ -5,12 +5,15 @@ import type { ComponentCache } from './component-cache.ts';
 import type { Feed } from './feed.ts';
 import type { IssueIds } from './issue-ids.ts';
 import type { ModelTables } from './schema/tables.ts';
+import type { Spelling } from './search/spelling.ts';
 import type { TextIndex } from './text-index.ts';
 
 /** What every reader and writer of the Model works with. */
 export interface Store {
   readonly db: Database;
   readonly dialect: Dialect;
+  /** How searches are written. */
+  readonly spelling: Spelling;
   /** Outside of any transaction, for reads. */
   readonly kysely: Kysely<ModelTables>;
   readonly components: ComponentCache;

@@ -4,6 +4,7 @@ import { FilterOperator, HistoryKind } from '@bugless/kit/service';
 import { KEY_KIND } from '../schema/key-kind.ts';
 import { writeCustomField } from './custom-field-condition.ts';
 import { listExactValues, writeHistoryValue } from './history-value.ts';
+import type { Spelling } from './spelling.ts';
 import type { Statement } from './statement.ts';
 import { writeReadable, writeText } from './text-condition.ts';
 import { type Visibility, writeHotlistSeen, writeVisible } from './visibility.ts';
@@ -14,8 +15,9 @@ export interface ConditionScope {
   readonly visibility: Visibility;
   /** An issue's texts are in the bucket `id >> bucketBits` of doc. */
   readonly bucketBits: number;
-  /** Words are in a tsvector; else in an array of distinct words. */
+  /** Words are in a tsvector; else in an array, in the order of their text. */
   readonly textSearch: 'tsvector' | 'tokens';
+  readonly spelling: Spelling;
   /** Ids of a component and all below it. */
   listBelow(component: string): string[];
   /** Classes of a component, and with `subtree` of all below it; all access limits. Only those that exist. */

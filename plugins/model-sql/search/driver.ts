@@ -4,6 +4,7 @@ import { formatCustomKey } from '../issue-row.ts';
 import { KEY_KIND } from '../schema/key-kind.ts';
 import { type ConditionScope, readClasses, readFolded, readReferences, readUsers, writeChange } from './condition.ts';
 import { isExact, listExactValues } from './history-value.ts';
+import type { Spelling } from './spelling.ts';
 import type { Statement } from './statement.ts';
 
 /**
@@ -56,7 +57,7 @@ export function listDrivers(filter: Filter | undefined, scope: ConditionScope): 
     // Some values are of another kind (spans): then the index does not hold all candidates.
     if (values.length === 0 || values.length < source.count(term)) continue;
     const meets = source.meets && (term.operator === FilterOperator.HAS || source.covered);
-    drivers.push([source.rank, buildDriver(conjunct, source, values, meets)]);
+    drivers.push([source.rank, buildDriver(conjunct, source, values, meets, scope.spelling)]);
   }
   return drivers.sort(([a], [b]) => a - b).map(([, driver]) => driver);
 }
@@ -72,14 +73,20 @@ interface Source {
   read(term: FilterTerm, scope: ConditionScope): (string | number)[];
   /** How many values of the term {@link read} has to give. */
   count(term: FilterTerm): number;
-  readonly from: string;
+  from(spelling: Spelling): string;
   /** What holds the value. */
   readonly column: string;
 }
 
 const countValues = (term: FilterTerm): number => new Set(term.values.map((value) => JSON.stringify(value))).size;
 
-function fromIssue(rank: number, column: string, read: Source['read'], type: Source['valueType'] = 'text'): Source {
+function fromIssue(
+  rank: number,
+  column: string,
+  index: string,
+  read: Source['read'],
+  type: Source['valueType'] = 'text',
+): Source {
   return {
     rank,
     valueType: type,
@@ -88,7 +95,7 @@ function fromIssue(rank: number, column: string, read: Source['read'], type: Sou
     meets: true,
     read,
     count: countValues,
-    from: 'issue c',
+    from: (spelling) => spelling.table('issue', 'c', index),
     column: `c.${column}`,
   };
 }
@@ -102,7 +109,8 @@ function fromKey(rank: number, kind: number, read: (term: FilterTerm) => string[
     meets: true,
     read,
     count: countValues,
-    from: `(select issue_id as id, modified, acl, is_open, archived, key from issue_key where kind = ${kind}) c`,
+    from: (spelling) =>
+      `(select k.issue_id as id, k.modified, k.acl, k.is_open, k.archived, k.key from ${spelling.table('issue_key', 'k', 'issue_key_modified')} where k.kind = ${kind}) c`,
     column: 'c.key',
   };
 }
@@ -116,7 +124,7 @@ function fromReference(rank: number, from: string, column: string): Source {
     meets: false,
     read: readReferences,
     count: countValues,
-    from,
+    from: () => from,
     column,
   };
 }
@@ -137,8 +145,12 @@ const CUSTOM_SOURCE: Source = fromKey(5, KEY_KIND.CUSTOM_FIELD, (term) => {
 /** Where candidates of a field come from. Ranks guess how many they are: people and things are few, states are many. */
 const SOURCES: Readonly<Record<string, Source>> = {
   id: fromReference(0, 'issue c', 'c.id'),
-  parent: fromReference(1, 'issue c', 'c.parent'),
-  duplicate_of: fromReference(1, 'issue c', 'c.duplicate_of'),
+  parent: fromReference(1, '(select id, parent from issue where parent is not null) c', 'c.parent'),
+  duplicate_of: fromReference(
+    1,
+    '(select id, duplicate_of from issue where duplicate_of is not null) c',
+    'c.duplicate_of',
+  ),
   blocked_by: fromReference(1, '(select issue_id as id, blocker_id from issue_block) c', 'c.blocker_id'),
   blocking: fromReference(1, '(select blocker_id as id, issue_id from issue_block) c', 'c.issue_id'),
   hotlists: fromReference(2, '(select issue_id as id, hotlist_id from hotlist_entry) c', 'c.hotlist_id'),
@@ -150,22 +162,29 @@ const SOURCES: Readonly<Record<string, Source>> = {
     ordered: false,
     meets: false,
     // Who filed an issue wrote its description.
-    from: `(select issue_id as id, key from issue_key where kind = ${KEY_KIND.COMMENTER} union all select id, reporter from issue) c`,
+    from: () =>
+      `(select issue_id as id, key from issue_key where kind = ${KEY_KIND.COMMENTER} union all select id, reporter from issue) c`,
   },
-  assignee: fromIssue(4, 'assignee', readUsers),
-  reporter: fromIssue(4, 'reporter', readUsers),
+  assignee: fromIssue(4, 'assignee', 'issue_assignee', readUsers),
+  reporter: fromIssue(4, 'reporter', 'issue_reporter', readUsers),
   labels: fromKey(5, KEY_KIND.LABEL, readFolded),
   found_in: fromKey(5, KEY_KIND.FOUND_IN, readFolded),
   targeted_to: fromKey(5, KEY_KIND.TARGETED_TO, readFolded),
   verified_in: fromKey(5, KEY_KIND.VERIFIED_IN, readFolded),
-  component: fromIssue(6, 'acl', readClasses, 'int4'),
-  status: fromIssue(7, 'status', readNumbers, 'int4'),
-  type: fromIssue(8, 'type', readNumbers, 'int4'),
-  severity: fromIssue(8, 'severity', readNumbers, 'int4'),
-  priority: fromIssue(8, 'priority', readNumbers, 'int4'),
+  component: fromIssue(6, 'acl', 'issue_acl_modified', readClasses, 'int4'),
+  status: fromIssue(7, 'status', 'issue_by_status', readNumbers, 'int4'),
+  type: fromIssue(8, 'type', 'issue_by_type', readNumbers, 'int4'),
+  severity: fromIssue(8, 'severity', 'issue_by_severity', readNumbers, 'int4'),
+  priority: fromIssue(8, 'priority', 'issue_by_priority', readNumbers, 'int4'),
 };
 
-function buildDriver(filter: Filter, source: Source, values: readonly (string | number)[], meets: boolean): Driver {
+function buildDriver(
+  filter: Filter,
+  source: Source,
+  values: readonly (string | number)[],
+  meets: boolean,
+  spelling: Spelling,
+): Driver {
   return {
     filter,
     meets,
@@ -175,7 +194,7 @@ function buildDriver(filter: Filter, source: Source, values: readonly (string | 
     newestFirst: source.ordered,
     values,
     valueType: source.valueType,
-    from: source.from,
+    from: source.from(spelling),
     writeAny: (statement) => `${source.column} = any(${statement.bind(values, `${source.valueType}[]`)})`,
     writeEquals: (value) => `${source.column} = ${value}`,
   };
@@ -206,9 +225,9 @@ function buildHistoryDriver(filter: Filter, term: HistoryTerm, scope: ConditionS
 export const STATE_RANK = 7;
 
 /** The driver over classes: what a caller who sees little starts from. */
-export function buildClassDriver(classes: readonly number[]): Driver {
-  const source = fromIssue(6, 'acl', () => [], 'int4');
-  return buildDriver({ node: undefined }, source, classes, false);
+export function buildClassDriver(classes: readonly number[], spelling: Spelling): Driver {
+  const source = fromIssue(6, 'acl', 'issue_acl_modified', () => [], 'int4');
+  return buildDriver({ node: undefined }, source, classes, false, spelling);
 }
 
 /** Whether open issues alone are asked for. */

@@ -94,6 +94,6 @@ function writeTextValue(column: string, field: string, text: string, scope: Cond
   // Titles, by their words: split by the engine here, since history keeps no words of its own.
   const words = tokenize(text).map((word) => ` ${word} `);
   const places = words.map((word) => scope.statement.bind(word, 'text'));
-  const spaced = `(' ' || regexp_replace(lower(${column}), '[^[:alnum:]]+', ' ', 'g') || ' ')`;
+  const spaced = `(' ' || regexp_replace(lower(${column}), '${scope.spelling.wordBreak}', ' ', 'g') || ' ')`;
   return `(${places.map((place) => `position(${place} in ${spaced}) > 0`).join(' and ')})`;
 }

@@ -7,21 +7,26 @@ interface OrderColumn {
   /** On the alias `i`; never null: what is empty comes before all else when ascending. */
   readonly expression: string;
   readonly type: SqlType;
+  readonly index: string;
 }
 
 const COLUMNS: Readonly<Record<string, OrderColumn>> = {
-  id: { expression: 'i.id', type: 'int8' },
-  created: { expression: 'i.created', type: 'timestamptz' },
-  modified: { expression: 'i.modified', type: 'timestamptz' },
-  priority: { expression: 'i.priority', type: 'int4' },
-  severity: { expression: 'i.severity', type: 'int4' },
-  status: { expression: 'i.status', type: 'int4' },
-  type: { expression: 'i.type', type: 'int4' },
-  component: { expression: '(i.acl >> 2)', type: 'int4' },
-  assignee: { expression: 'i.assignee', type: 'text' },
-  title: { expression: 'lower(i.title)', type: 'text' },
-  stars: { expression: 'i.stars', type: 'int4' },
-  resolved: { expression: `coalesce(i.resolved, timestamptz '0001-01-01 00:00:00+00')`, type: 'timestamptz' },
+  id: { expression: 'i.id', type: 'int8', index: 'issue_pkey' },
+  created: { expression: 'i.created', type: 'timestamptz', index: 'issue_created' },
+  modified: { expression: 'i.modified', type: 'timestamptz', index: 'issue_modified' },
+  priority: { expression: 'i.priority', type: 'int4', index: 'issue_by_priority' },
+  severity: { expression: 'i.severity', type: 'int4', index: 'issue_by_severity' },
+  status: { expression: 'i.status', type: 'int4', index: 'issue_by_status' },
+  type: { expression: 'i.type', type: 'int4', index: 'issue_by_type' },
+  component: { expression: '(i.acl >> 2)', type: 'int4', index: 'issue_by_component' },
+  assignee: { expression: 'i.assignee', type: 'text', index: 'issue_assignee' },
+  title: { expression: 'lower(i.title)', type: 'text', index: 'issue_by_title' },
+  stars: { expression: 'i.stars', type: 'int4', index: 'issue_by_stars' },
+  resolved: {
+    expression: `coalesce(i.resolved, timestamptz '0001-01-01 00:00:00+00')`,
+    type: 'timestamptz',
+    index: 'issue_by_resolved',
+  },
 };
 
 /** Whether a value of a token can be one of this type. */
@@ -65,6 +70,11 @@ export class Order {
       second!.field === 'id' &&
       second!.descending
     );
+  }
+
+  /** The index that begins with the first key. */
+  get index(): string {
+    return COLUMNS[this.keys[0]!.field]!.index;
   }
 
   /** `order by` list. */

@@ -76,40 +76,50 @@ export class PageWriter {
 
   /** How many issues there are, up to the limit, as `count`. */
   writeCount(plan: Plan): string {
+    const { asOf, join } = this.#scope.spelling;
     const limit = this.#writeLimit();
     let from = 'issue i';
     if (plan.kind === 'set' || plan.kind === 'stretches') {
-      from = `(select distinct s.id from (${this.#writeDriverIds(plan.driver)}) s) c join issue i on i.id = c.id`;
+      from = `(select distinct s.id from (${this.#writeDriverIds(plan.driver)}) s) c ${join} issue i on i.id = c.id`;
     } else if (plan.kind === 'text') {
-      from = `(select distinct s.id from (${this.#writeTextIds(plan.lead)}) s) c join issue i on i.id = c.id`;
+      from = `(select distinct s.id from (${this.#writeTextIds(plan.lead)}) s) c ${join} issue i on i.id = c.id`;
     }
-    return `select count(*)::int4 as count from (select 1 from ${from} where ${this.#join(this.#writeConditions())} limit ${limit}) x`;
+    return `select count(*)::int4 as count from (select 1 from ${from} where ${this.#join(this.#writeConditions())} limit ${limit}) x${asOf}`;
   }
 
   /** All issues, in the order's own index. */
   #writeWalk(): string {
     const { order } = this.#request;
-    if (!order.isNewestFirst) {
-      return this.#select(`from issue i where ${this.#join([...this.#writeConditions(), this.#writeAfter()])}`);
-    }
+    const { lateral, table, join } = this.#scope.spelling;
     const { covered, rest } = this.#splitConditions();
-    const index = `select i.id, i.modified from issue i where ${this.#join([...covered, this.#writeAfter()])}`;
+    const issue = table('issue', 'i', order.index);
+    // Where a fence is no fence, only the limit itself may stand between the index and the rows.
+    if (!order.isNewestFirst || (!lateral && rest.some((condition) => condition !== ''))) {
+      return this.#select(issue, this.#join([...covered, ...rest, this.#writeAfter()]));
+    }
+    const end = lateral ? 'offset 0' : `limit ${this.#writeLimit()}`;
+    const index = `select i.id, i.modified from ${issue} where ${this.#join([...covered, this.#writeAfter()])}`;
     return this.#select(
-      `from (${index} order by i.modified desc, i.id desc offset 0) c join issue i on i.id = c.id where ${this.#join(rest)}`,
+      `(${index} order by i.modified desc, i.id desc ${end}) c ${join} issue i on i.id = c.id`,
+      this.#join(rest),
       'c.modified desc, c.id desc',
     );
   }
 
   /** A driver's stretches, each newest first, merged. */
   #writeStretches(driver: Driver): string {
-    const { statement } = this.#scope;
+    const { statement, spelling } = this.#scope;
     const limit = this.#writeLimit();
     const conditions = this.#writeCandidateConditions();
     const candidates = (value: string, count: string): string =>
-      `select c.modified, c.id from ${driver.from} join issue i on i.id = c.id where ${this.#join([driver.writeEquals(value), ...conditions])} order by c.modified desc, c.id desc limit ${count}`;
+      `select c.modified, c.id from ${driver.from} ${spelling.join} issue i on i.id = c.id where ${this.#join([driver.writeEquals(value), ...conditions])} order by c.modified desc, c.id desc limit ${count}`;
     if (driver.width === 1) {
       const value = statement.bind(driver.values[0], driver.valueType);
       return this.#selectIds(`select s.id from (${candidates(value, limit)}) s`);
+    }
+    if (!spelling.lateral) {
+      const arms = driver.values.map((value) => `(${candidates(statement.bind(value, driver.valueType), limit)})`);
+      return this.#selectIds(`select s.id from (${arms.join(' union all ')}) s`);
     }
     const values = `unnest(${statement.bind(driver.values, `${driver.valueType}[]`)}) as v (value)`;
     if (driver.width < HEADS_FROM) {
@@ -138,22 +148,30 @@ export class PageWriter {
   }
 
   #writeTextIds(lead: TextLead): string {
-    return `select d.issue_id as id from doc d where ${lead.write(this.#scope)}`;
+    return `select d.issue_id as id from ${this.#scope.spelling.table('doc', 'd', 'doc_words')} where ${lead.write(this.#scope)}`;
   }
 
   #writeSorted(query: string): string {
     const where = this.#join([...this.#writeConditions(), this.#writeAfter()]);
+    if (!this.#scope.spelling.lateral) return this.#select(this.#writeLookup(query), where);
     // The fence keeps the planner from walking an index in order and looking every row up in the set.
-    return this.#select(`from (select i.* from issue i where i.id = any(array(${query})) and ${where} offset 0) i`);
+    return this.#select(`(select i.* from issue i where i.id = any(array(${query})) and ${where} offset 0) i`);
   }
 
   /** Ids of at least the page's rows, found in order; the rows are fetched and ordered. */
   #selectIds(query: string): string {
-    return this.#select(`from (select i.* from issue i where i.id = any(array(${query})) offset 0) i`);
+    if (!this.#scope.spelling.lateral) return this.#select(this.#writeLookup(query));
+    return this.#select(`(select i.* from issue i where i.id = any(array(${query})) offset 0) i`);
   }
 
-  #select(from: string, order = this.#request.order.write()): string {
-    return `select ${this.#writeColumns()}, ${this.#request.order.writeKeys()} ${from} order by ${order} limit ${this.#writeLimit()}`;
+  /** The rows `i` of issue with these ids, where an array of ids would have all rows read. */
+  #writeLookup(query: string): string {
+    return `(select distinct s.id from (${query}) s) c ${this.#scope.spelling.join} issue i on i.id = c.id`;
+  }
+
+  #select(from: string, where = 'true', order = this.#request.order.write()): string {
+    const columns = `${this.#writeColumns()}, ${this.#request.order.writeKeys()}`;
+    return `select ${columns} from ${from}${this.#scope.spelling.asOf} where ${where} order by ${order} limit ${this.#writeLimit()}`;
   }
 
   #writeColumns(): string {

@@ -23,6 +23,10 @@ const SELDOM_RANK = 1;
 /** Text found in fewer than so many texts of the newest buckets is looked up as a set. */
 const RARE_TEXT = 100;
 const RARE_BUCKETS = 8;
+/** The same in all texts, where the index over words knows no buckets. */
+const RARE_WORDS = 5_000;
+/** Where a statement has an arm for each stretch of an index, it has at most so many. */
+export const MOST_ARMS = 20;
 /** Whoever sees less than this share of the newest issues starts from the classes seen. */
 const SMALL_SHARE = 0.1;
 const SHARE_SAMPLE = 200;
@@ -41,11 +45,12 @@ export async function choosePlan(
   const seldom = drivers.find((driver) => driver.rank <= SELDOM_RANK);
   if (seldom) return { kind: 'set', driver: seldom };
 
-  const lead = findTextLead(request.filter);
+  const lead = findTextLead(request.filter, scope.textSearch);
   if (lead && (await isRare(lead, scope, db))) return { kind: 'text', lead };
 
   const newestFirst = request.order.isNewestFirst;
-  const ordered = drivers.filter((driver) => driver.newestFirst);
+  const isWide = (driver: Driver): boolean => !scope.spelling.lateral && driver.width > MOST_ARMS;
+  const ordered = drivers.filter((driver) => driver.newestFirst && !isWide(driver));
   if (newestFirst && drivers.length === 1 && ordered.length === 1) return { kind: 'stretches', driver: ordered[0]! };
   if (drivers.length > 0) {
     const most = newestFirst ? SHORT : SHORT_UNORDERED;
@@ -55,8 +60,9 @@ export async function choosePlan(
     const selective = ordered.find((driver) => !driver.covered);
     if (newestFirst && selective) return { kind: 'stretches', driver: selective };
   }
-  if (newestFirst && (await seesLittle(scope.visibility, db))) {
-    return { kind: 'stretches', driver: buildClassDriver(listSeenClasses(scope.visibility)) };
+  if (newestFirst && (await seesLittle(scope, db))) {
+    const driver = buildClassDriver(listSeenClasses(scope.visibility), scope.spelling);
+    if (!isWide(driver)) return { kind: 'stretches', driver };
   }
   return { kind: 'walk' };
 }
@@ -82,6 +88,11 @@ async function findShortest(
 async function isRare(lead: TextLead, scope: ConditionScope, db: Kysely<ModelTables>): Promise<boolean> {
   const statement = new Statement();
   const where = lead.write({ ...scope, statement });
+  if (scope.textSearch === 'tokens') {
+    const doc = scope.spelling.table('doc', 'd', 'doc_words');
+    const text = `select count(*)::int4 as count from (select 1 from ${doc} where ${where} limit ${RARE_WORDS}) x`;
+    return (await run<{ count: number }>(db, text, statement))[0]!.count < RARE_WORDS;
+  }
   const newest = `(select (i.id >> ${scope.bucketBits}) from issue i order by i.id desc limit 1)`;
   const text = `select count(*)::int4 as count from (select 1 from doc d where d.bucket > ${newest} - ${RARE_BUCKETS} and ${where} limit ${RARE_TEXT}) x`;
   const [row] = await run<{ count: number }>(db, text, statement);
@@ -90,13 +101,13 @@ async function isRare(lead: TextLead, scope: ConditionScope, db: Kysely<ModelTab
 
 const shares = new WeakMap<Visibility, { little: boolean; until: number }>();
 
-async function seesLittle(visibility: Visibility, db: Kysely<ModelTables>): Promise<boolean> {
+async function seesLittle({ visibility, spelling }: ConditionScope, db: Kysely<ModelTables>): Promise<boolean> {
   if (visibility.everything) return false;
   const known = shares.get(visibility);
   if (known && known.until > performance.now()) return known.little;
   const statement = new Statement();
   const classes = statement.bind(listSeenClasses(visibility), 'int4[]');
-  const text = `select count(*)::int4 as total, (count(*) filter (where x.acl = any(${classes})))::int4 as seen from (select i.acl from issue i order by i.modified desc, i.id desc limit ${SHARE_SAMPLE}) x`;
+  const text = `select count(*)::int4 as total, (count(*) filter (where x.acl = any(${classes})))::int4 as seen from (select i.acl from ${spelling.table('issue', 'i', 'issue_modified')} order by i.modified desc, i.id desc limit ${SHARE_SAMPLE}) x`;
   const [row] = await run<{ total: number; seen: number }>(db, text, statement);
   const little = row!.seen < row!.total * SMALL_SHARE;
   shares.set(visibility, { little, until: performance.now() + SHARE_MILLIS });

@@ -126,7 +126,7 @@ async function findByRelevance(
   if (scope.textSearch !== 'tsvector') {
     throw new ServiceError('BAD_ORDER', 'order: this storage cannot order by relevance');
   }
-  const lead = findTextLead(request.filter);
+  const lead = findTextLead(request.filter, scope.textSearch);
   if (request.order.length > 1 || !request.order[0]!.descending || !lead) {
     throw new ServiceError('BAD_ORDER', 'order: relevance stands alone, descending, and needs a text to search for');
   }
@@ -160,6 +160,7 @@ function describeScope(store: Store, tree: ComponentTree, sight: Sight, context:
     visibility: describeVisibility(sight, context),
     bucketBits: BUCKET_BITS[store.dialect.ids],
     textSearch: store.dialect.textSearch,
+    spelling: store.spelling,
     listBelow: (component) => {
       const node = tree.find(component);
       return node ? [...tree.walk([node])].map((each) => each.component.id) : [];

@@ -40,14 +40,26 @@ export function writeMatch(text: FilterText, scope: ConditionScope): string {
   if (scope.textSearch === 'tsvector') {
     return `d.words @@ ${scope.statement.bind(writeWordQuery(words, text), 'tsquery')}`;
   }
-  // Distinct words without places: a phrase is all its words, a prefix is looked for among them.
-  const whole = text.prefix ? words.slice(0, -1) : words;
+  const { whole, pattern } = readTokens(text);
   const parts = whole.length === 0 ? [] : [`d.words @> ${scope.statement.bind(whole, 'text[]')}`];
-  if (text.prefix) {
-    const prefix = scope.statement.bind(`${escapeLike(words.at(-1)!)}%`, 'text');
-    parts.push(`exists (select 1 from unnest(d.words) as w (word) where w.word like ${prefix})`);
-  }
+  // The words in their order, a blank on either side of each.
+  const spaced = `(' ' || array_to_string(d.words, ' ') || ' ')`;
+  if (pattern !== undefined) parts.push(`${spaced} like ${scope.statement.bind(pattern, 'text')}`);
   return parts.join(' and ');
+}
+
+/** What an array of words has to hold: whole words, and what has to be in it by a pattern besides. */
+function readTokens({ text, phrase, prefix }: FilterText): { whole: string[]; pattern: string | undefined } {
+  const words = tokenize(text);
+  const whole = prefix ? words.slice(0, -1) : words;
+  const inOrder = phrase && words.length > 1 ? words : prefix ? words.slice(-1) : [];
+  if (inOrder.length === 0) return { whole, pattern: undefined };
+  return { whole, pattern: `% ${escapeLike(inOrder.join(' '))}${prefix ? '' : ' '}%` };
+}
+
+/** Whether the index over words finds the text: an array's index knows whole words only. */
+export function isIndexed(text: FilterText, textSearch: ConditionScope['textSearch']): boolean {
+  return textSearch === 'tsvector' || readTokens(text).whole.length > 0;
 }
 
 /** A tsquery: every word quoted, so that none is read as an operator. */

@@ -2,7 +2,7 @@ import type { Filter, FilterTerm, FilterText } from '@bugless/kit/service';
 import { FilterOperator } from '@bugless/kit/service';
 import type { ConditionScope } from './condition.ts';
 import { listConjuncts } from './driver.ts';
-import { TEXT_SEQUENCES, writeMatch, writeReadable } from './text-condition.ts';
+import { isIndexed, TEXT_SEQUENCES, writeMatch, writeReadable } from './text-condition.ts';
 
 /** The operand of the top-level `and` from which a search for text starts. */
 export interface TextLead {
@@ -13,12 +13,15 @@ export interface TextLead {
 }
 
 /** The lead of a filter: its longest single text, since long words are rare. Undefined: no text has to be met. */
-export function findTextLead(filter: Filter | undefined): TextLead | undefined {
+export function findTextLead(
+  filter: Filter | undefined,
+  textSearch: ConditionScope['textSearch'],
+): TextLead | undefined {
   let best: { conjunct: Filter; field: string; text: FilterText; length: number } | undefined;
   for (const conjunct of listConjuncts(filter)) {
     const node = conjunct.node;
     const text = node?.$case === 'term' ? readSingleText(node.value) : undefined;
-    if (node?.$case !== 'term' || text === undefined) continue;
+    if (node?.$case !== 'term' || text === undefined || !isIndexed(text, textSearch)) continue;
     const length = text.prefix ? text.text.length / 2 : text.text.length;
     if (best === undefined || length > best.length) best = { conjunct, field: node.value.field, text, length };
   }
