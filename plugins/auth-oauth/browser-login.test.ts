@@ -383,6 +383,8 @@ t.test('deactivated here', async (t) => {
     main.authenticator.updateUser({ id: user!.id, expectedVersion: '0', user: { state }, updateMask: ['state'] }, root);
   await setState(UserState.DEACTIVATED);
   await rejectsWith(t, logIn(main, 'main', 'sub-hal'), 'NOT_ALLOWED');
+  const logins = await main.authenticator.listAuditEvents({ kind: 'login', user: user!.id }, root);
+  t.equal(logins.events.length, 1, 'no login is written down');
   await setState(UserState.ACTIVE);
   t.equal((await logIn(main, 'main', 'sub-hal')).user!.id, user!.id);
   await setState(UserState.DELETED);
@@ -538,6 +540,15 @@ t.test('bots with tokens of the provider', async (t) => {
     main.authenticator.authenticateToken({ token, client }, anonymous),
     'BAD_CREDENTIALS',
     'not configured',
+  );
+
+  const people = { ...bots, accounts: { robot: owner.user } };
+  const wide = await startBeside([connect('robots', { bots: people })]);
+  await rejectsWith(
+    t,
+    wide.authenticator.authenticateToken({ token, client }, anonymous),
+    'BAD_CREDENTIALS',
+    'of a person',
   );
 
   started.clock.advance(400_000);

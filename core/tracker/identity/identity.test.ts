@@ -24,7 +24,7 @@ const catchFailure = (promise: Promise<unknown>): Promise<unknown> =>
 /** An authenticator over plain tables, that counts what it is asked. */
 function makeAuthenticator(
   people: Record<string, { id: string; password: string }>,
-  values: { dataId?: string; absent?: AuthenticatorCapability[]; fails?: ServiceError } = {},
+  values: { dataId?: string; absent?: AuthenticatorCapability[]; fails?: ServiceError; connection?: string } = {},
 ) {
   const calls: Record<string, number> = {};
   const sessions = new Map<string, string>();
@@ -53,11 +53,26 @@ function makeAuthenticator(
     },
     async authenticateToken({ token }) {
       count('token');
-      if (!token.startsWith('bl_good')) throw new ServiceError('BAD_CREDENTIALS', 'wrong');
+      if (!/^(bl_good|eyJ)/.test(token)) throw new ServiceError('BAD_CREDENTIALS', 'wrong');
       return { principal: { user: { id: 'bot' }, methods: ['token'] } };
     },
-    async revokeSessions({ secret }) {
-      return { count: sessions.delete(secret) ? 1 : 0 };
+    async revokeSessions({ secret, afterLogoutUri }) {
+      const ended = sessions.delete(secret);
+      const { connection } = values;
+      return {
+        count: ended ? 1 : 0,
+        logoutUrl: ended && connection ? `https://${connection}.example/end?${afterLogoutUri}` : '',
+      };
+    },
+    async beginBrowserLogin({ connection }) {
+      count('begin');
+      if (connection !== values.connection) throw new ServiceError('CONNECTION_NOT_FOUND', 'none');
+      return { url: `https://${connection}.example/` };
+    },
+    async completeBrowserLogin({ connection, binding }) {
+      if (connection !== values.connection) throw new ServiceError('CONNECTION_NOT_FOUND', 'none');
+      if (binding !== 'mine') throw new ServiceError('STATE_MISMATCH', 'another browser');
+      return { principal: { user: { id: connection }, methods: [`browser:${connection}`] }, returnTo: '/7' };
     },
     async batchGetUsers({ ids }) {
       count('users');
@@ -82,8 +97,8 @@ function makeAuthenticator(
       return { methods: [{ kind: 'password', name: 'Password' }] };
     },
   };
-  const all = ['login.password', 'login.token', 'sessions', 'directory'] as const;
-  const absent: readonly string[] = values.absent ?? [];
+  const all = ['login.password', 'login.browser', 'login.token', 'sessions', 'directory'] as const;
+  const absent: readonly string[] = [...(values.absent ?? []), ...(values.connection ? [] : ['login.browser'])];
   const link: AuthenticatorLink = {
     authenticator: connectInProcess(AuthenticatorServiceDefinition, implementation),
     capabilities: new Set(all.filter((name) => !absent.includes(name))),
@@ -153,6 +168,33 @@ t.test('a bearer may be a token or a session', async (t) => {
   for (const wrong of ['bl_bad', 'x', '', 'y'.repeat(10_000)]) {
     t.match(await catchFailure(identity.verifyBearer(wrong, client, context)), { reason: 'BAD_CREDENTIALS' });
   }
+});
+
+t.test('an access token of a provider is longer than those of Bugless', async (t) => {
+  const identity = createIdentity([makeAuthenticator({}).link]);
+  const token = `eyJ${'x'.repeat(2000)}`;
+  t.match(await identity.verifyBearer(token, client, context), { user: { id: 'bot' } });
+});
+
+t.test('logins in the browser: the authenticator that has the connection', async (t) => {
+  const local = makeAuthenticator({});
+  const [one, two] = [makeAuthenticator({}, { connection: 'one' }), makeAuthenticator({}, { connection: 'two' })];
+  const identity = createIdentity([local.link, one.link, two.link]);
+  const begin = (connection: string, via = identity) =>
+    via.beginBrowserLogin({ connection, redirectUri: 'x', returnTo: '/7', binding: 'mine', client }, context);
+  const complete = (connection: string, binding = 'mine') =>
+    identity.completeBrowserLogin({ connection, callbackUrl: 'x', binding, client }, context);
+  t.match(await begin('two'), { url: 'https://two.example/' });
+  t.equal(local.calls.begin, undefined, 'who has no such logins is not asked');
+  t.match(await catchFailure(begin('three')), { reason: 'CONNECTION_NOT_FOUND' });
+  t.match(await catchFailure(complete('two', 'other')), { reason: 'STATE_MISMATCH' });
+  const { login, returnTo } = await complete('two');
+  t.equal(returnTo, '/7');
+  t.match(login, { secret: 'secret-of-two', principal: { methods: ['browser:two'] } });
+  t.match(await identity.verifySession(login.secret, client, context), { user: { id: 'two' } });
+  t.equal(await identity.logout(login.secret, context, '/login'), 'https://two.example/end?/login');
+  t.equal(await identity.logout(login.secret, context, '/login'), '', 'it has ended');
+  t.match(await catchFailure(begin('two', createIdentity([local.link]))), { reason: 'CAPABILITY_ABSENT' });
 });
 
 t.test('the directory: batches, caches, merges, hides addresses', async (t) => {
