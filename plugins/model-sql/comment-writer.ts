@@ -22,7 +22,7 @@ import { createDoc, insertDocs, insertEvents, touchKeys } from './issue-derived.
 import { checkIssueId, issueNotFound } from './issue-reader.ts';
 import { formatAcl } from './issue-row.ts';
 import { type HeldIssue, IssueSession } from './issue-session.ts';
-import { readTextAt, runWrite, type WriteScope } from './request-log.ts';
+import { readTextVersion, runWrite, type WriteScope } from './request-log.ts';
 import { readClock, type Store } from './store.ts';
 import { toUpdate, updateNotFound } from './update-reader.ts';
 
@@ -50,8 +50,10 @@ export async function editComment(
       responseCodec: EditCommentResponseCodec,
       context,
       shorten: ({ update }) => ({ update: update && { ...update, comment: '' } }),
-      complete: async ({ update }, at, db) => {
-        if (update) update.comment = await readTextAt(db, update.issue, update.sequence, at);
+      complete: async ({ update }, _at, db) => {
+        if (update) {
+          update.comment = await readTextVersion(db, update.issue, update.sequence, update.commentVersion);
+        }
       },
     },
     async (scope) => {

@@ -26,7 +26,7 @@ import { sql } from 'kysely';
 import { checkReferences, isLinkField } from './issue-link.ts';
 import { checkIssueId, issueNotFound } from './issue-reader.ts';
 import { type HeldIssue, IssueSession } from './issue-session.ts';
-import { readTextAt, runWrite, type WriteScope } from './request-log.ts';
+import { readTextAt, readTextVersion, runWrite, type WriteScope } from './request-log.ts';
 import { readClock, type Store } from './store.ts';
 
 /** CreateIssue. */
@@ -43,8 +43,8 @@ export async function createIssue(
     responseCodec: CreateIssueResponseCodec,
     context,
     shorten: (response: CreateIssueResponse) => ({ issue: shortenIssue(response.issue) }),
-    complete: async (response: CreateIssueResponse, at: string, db: WriteScope['db']) => {
-      if (response.issue) response.issue.description = await readTextAt(db, response.issue.id, 1, at);
+    complete: async (response: CreateIssueResponse, _at: string, db: WriteScope['db']) => {
+      if (response.issue) response.issue.description = await readTextVersion(db, response.issue.id, 1, 1);
     },
   };
   for (let attempt = 1; ; attempt++) {
@@ -108,7 +108,8 @@ export async function updateIssue(
       shorten: ({ issue, update }) => ({ issue: shortenIssue(issue), update: update && { ...update, comment: '' } }),
       complete: async ({ issue, update }, at, db) => {
         if (issue) issue.description = await readTextAt(db, issue.id, 1, at);
-        if (update) update.comment = await readTextAt(db, update.issue, update.sequence, at);
+        // By version, not by time: a clock that stepped back does not mix up the texts.
+        if (update) update.comment = await readTextVersion(db, update.issue, update.sequence, 1);
       },
     },
     async (scope) => {

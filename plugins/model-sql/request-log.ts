@@ -148,6 +148,24 @@ export async function readTextAt(
   return rows[0]?.comment ?? '';
 }
 
+/** One of the texts that a comment had, by its version; empty when it was withdrawn since. */
+export async function readTextVersion(
+  db: Kysely<ModelTables>,
+  issue: string,
+  sequence: number,
+  version: number,
+): Promise<string> {
+  const { rows } = await sql<{ comment: string }>`
+    select u.comment from issue_update u
+      where u.issue_id = ${issue} and u.sequence = ${sequence} and u.comment_version = ${version}
+    union all
+    select v.comment from comment_version v join issue_update u using (issue_id, sequence)
+      where v.issue_id = ${issue} and v.sequence = ${sequence} and v.version = ${version} and not u.redacted`.execute(
+    db,
+  );
+  return rows[0]?.comment ?? '';
+}
+
 /** Deletes answers past their time; call now and then. */
 export async function sweepRequestLog(store: Store): Promise<number> {
   const before = new Date(store.now() - KEPT_MILLIS).toISOString();
