@@ -12,7 +12,7 @@ export class IssueIds {
 
   constructor(db: Database, now: () => number) {
     if (db.dialect.ids !== 'snowflake') return;
-    const maker = new SnowflakeMaker(now);
+    const maker = new SnowflakeMaker(now, () => this.#lease?.renewSoon());
     this.#snowflakes = maker;
     this.#lease = new NodeLeaseKeeper(db.kysely<ModelTables>(), now, (lease) => maker.setLease(lease));
   }

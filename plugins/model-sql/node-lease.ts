@@ -17,6 +17,7 @@ export class NodeLeaseKeeper {
   readonly #changed: (lease: NodeLease | undefined) => void;
   #lease: NodeLease | undefined;
   #timer: NodeJS.Timeout | undefined;
+  #renewing: Promise<void> | undefined;
 
   /** `changed` is told of each lease; of undefined when it ran out and could not be had anew. */
   constructor(db: Kysely<ModelTables>, now: () => number, changed: (lease: NodeLease | undefined) => void) {
@@ -28,16 +29,24 @@ export class NodeLeaseKeeper {
   /** Takes a free number and keeps it. Throws OVERLOADED when all 1,024 are held. */
   async start(): Promise<void> {
     await this.#take();
-    this.#timer = setInterval(() => {
-      // A failed renewal is tried again at the next tick; ids stop at `expires`, not before.
-      this.#renew().catch(() => undefined);
-    }, LEASE_MILLIS / 4);
+    this.#timer = setInterval(() => this.renewSoon(), LEASE_MILLIS / 4);
     this.#timer.unref();
+  }
+
+  /** Renews out of turn: a clock that was set forward, or a machine that slept, has outrun the lease. */
+  renewSoon(): void {
+    // A failed renewal is tried again at the next tick; ids stop at `expires`, not before.
+    this.#renewing ??= this.#renew()
+      .catch(() => undefined)
+      .finally(() => {
+        this.#renewing = undefined;
+      });
   }
 
   /** Gives the number back: free a minute from now. */
   async stop(): Promise<void> {
     clearInterval(this.#timer);
+    await this.#renewing;
     const lease = this.#lease;
     this.#lease = undefined;
     this.#changed(undefined);
@@ -72,11 +81,12 @@ export class NodeLeaseKeeper {
   async #renew(): Promise<void> {
     const lease = this.#lease;
     if (!lease) return;
-    const expires = this.#now() + LEASE_MILLIS;
+    // Never earlier than promised before, also when the clock was set back: ids were made up to then.
+    const expires = Math.max(this.#now() + LEASE_MILLIS, lease.expires);
     const kept = await sql`update snowflake_node set expires = ${toIso(expires)}
       where node = ${lease.node} and holder = ${this.#holder} returning node`.execute(this.#db);
     if (kept.rows.length === 1) {
-      this.#lease = { node: lease.node, expires: Math.max(expires, lease.expires) };
+      this.#lease = { node: lease.node, expires };
       this.#changed(this.#lease);
     } else {
       this.#changed(undefined);

@@ -21,12 +21,15 @@ export interface NodeLease {
 /** Makes ids for one leased node, never one twice, also when the clock goes backwards. */
 export class SnowflakeMaker {
   readonly #now: () => number;
+  readonly #onMissing: () => void;
   #lease: NodeLease | undefined;
   #last = 0;
   #sequence = 0;
 
-  constructor(now: () => number) {
+  /** `onMissing` is told when an id could not be given for want of a lease. */
+  constructor(now: () => number, onMissing: () => void = () => {}) {
     this.#now = now;
+    this.#onMissing = onMissing;
   }
 
   /** Takes a lease, or a later end of the one it has. undefined: the lease was lost. */
@@ -53,6 +56,7 @@ export class SnowflakeMaker {
     const lease = this.#lease;
     // The next holder of the node starts after `expires`; an id from beyond it could be made twice.
     if (lease === undefined || this.#last >= lease.expires) {
+      this.#onMissing();
       throw new ServiceError('NOT_READY', 'No node number is leased at the moment, so no id can be given; try again.');
     }
     const millis = BigInt(this.#last - SNOWFLAKE_EPOCH);
