@@ -8,7 +8,11 @@ import { guard } from './guard.ts';
 import { ROUTES } from './route-table.ts';
 import { createServer } from './server.ts';
 
-const tracker = await startTestTracker(t, { model: process.env.BUGLESS_TEST_MODEL });
+const tracker = await startTestTracker(t, {
+  model: process.env.BUGLESS_TEST_MODEL,
+  // Sections of the configuration: plugins that run elsewhere.
+  config: JSON.parse(process.env.BUGLESS_TEST_PLUGINS ?? '{}'),
+});
 const { app, services, token, component, admin } = tracker;
 const ann = await tracker.addPerson('ann');
 
