@@ -1,5 +1,9 @@
-import { type Document, isMap, isScalar, isSeq, LineCounter, type ParsedNode, parseDocument } from 'yaml';
+import { createRequire } from 'node:module';
+import type { Document, ParsedNode } from 'yaml';
 import { ConfigError } from './error.ts';
+
+/** Loaded with the first file: a start without one needs no YAML. */
+const loadYaml = (): typeof import('yaml') => createRequire(import.meta.url)('yaml');
 
 /** A YAML file, and where in it each key stands. */
 export interface ConfigDocument {
@@ -16,6 +20,7 @@ export interface ConfigDocument {
  * @throws ConfigError naming file, line and column when it is malformed.
  */
 export function parseConfigDocument(name: string, text: string): ConfigDocument {
+  const { LineCounter, parseDocument } = loadYaml();
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true });
   if (document.errors.length > 0) {
@@ -34,6 +39,7 @@ export function parseConfigDocument(name: string, text: string): ConfigDocument 
 }
 
 function findOffset(document: Document.Parsed, path: readonly (string | number)[]): number {
+  const { isMap, isScalar, isSeq } = loadYaml();
   let node: ParsedNode | null | undefined = document.contents;
   let offset = node?.range?.[0] ?? 0;
   for (const step of path) {

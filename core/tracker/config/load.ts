@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { dirname, relative, resolve } from 'node:path';
 import { findNearest } from '@bugless/kit/domain';
-import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js';
+import type { ErrorObject } from 'ajv/dist/2020.js';
 import { type ConfigDocument, parseConfigDocument } from './document.ts';
 import { ConfigError } from './error.ts';
 import { CONFIG_SCHEMA, type Config, type ConfigFile, type PluginSettings } from './schema.ts';
@@ -117,6 +118,7 @@ function expand(document: ConfigDocument, environment: ConfigSource['environment
 }
 
 function checkSchema(document: ConfigDocument, value: unknown): string[] {
+  const { Ajv2020 } = createRequire(import.meta.url)('ajv/dist/2020.js') as typeof import('ajv/dist/2020.js');
   const validate = new Ajv2020({ allErrors: true, verbose: true, strict: false }).compile(CONFIG_SCHEMA);
   if (validate(value)) return [];
   const errors = (validate.errors ?? []).filter(

@@ -2,7 +2,7 @@
  * The configuration file: every key, what it takes, its default. One source: the shipped
  * `config.schema.json`, the checks at start and the types all come from here.
  */
-import { type Static, Type } from 'typebox';
+import { type Static, Type } from '../json-schema.ts';
 
 const strict = { additionalProperties: false } as const;
 

@@ -1,7 +1,7 @@
 import { WORDS } from '@bugless/kit/domain';
 import type { Session, Token, TokenScope } from '@bugless/kit/service';
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import { Type } from 'typebox';
+import { Type } from '../../json-schema.ts';
 import { describeClient } from '../caller.ts';
 import type { RouteOptions } from '../services.ts';
 import { resolveUserReference } from '../user-reference.ts';

@@ -1,7 +1,7 @@
 import { WORDS } from '@bugless/kit/domain';
 import { createContext, type Event, type WatchEventsResponse } from '@bugless/kit/service';
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import { Type } from 'typebox';
+import { Type } from '../../json-schema.ts';
 import { formatProblem, toServiceError } from '../problem.ts';
 import type { RouteOptions } from '../services.ts';
 import { formatUpdate } from './issue-json.ts';

@@ -1,6 +1,6 @@
 import type { WordTable } from '@bugless/kit/domain';
 import type { FastifyRequest } from 'fastify';
-import { Type } from 'typebox';
+import { Type } from '../../json-schema.ts';
 import type { Services } from '../services.ts';
 import { resolveUserReference } from '../user-reference.ts';
 import { readWord } from './issue-input.ts';

@@ -2,7 +2,7 @@ import { WORDS } from '@bugless/kit/domain';
 import type { DeepPartial, Hotlist, HotlistEntry, HotlistPermission } from '@bugless/kit/service';
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyRequest } from 'fastify';
-import { type Static, Type } from 'typebox';
+import { type Static, Type } from '../../json-schema.ts';
 import type { RouteOptions, Services } from '../services.ts';
 import { resolveUserReference } from '../user-reference.ts';
 import { formatGrant, GrantSchema, readGrants } from './grant.ts';

@@ -8,7 +8,7 @@ import {
   type UpdateIssueRequest,
 } from '@bugless/kit/service';
 import type { FastifyRequest } from 'fastify';
-import type { Static } from 'typebox';
+import type { Static } from '../../json-schema.ts';
 import type { Services } from '../services.ts';
 import { resolveUserReferences } from '../user-reference.ts';
 import { type IssueChanges, type IssueCollections as IssueCollectionsSchema, type NewIssue, toId } from './schema.ts';

@@ -1,6 +1,6 @@
 import { type DeepPartial, IssueView, ServiceError, STATUS_CODES, type UpdateIssueRequest } from '@bugless/kit/service';
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import { Type } from 'typebox';
+import { Type } from '../../json-schema.ts';
 import { toCamelPath } from '../problem.ts';
 import { parseQueryText, searchByText } from '../query.ts';
 import type { RouteOptions } from '../services.ts';

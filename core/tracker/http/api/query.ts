@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyRequest } from 'fastify';
-import { Type } from 'typebox';
+import { Type } from '../../json-schema.ts';
 import { formatOrder, parseQueryText } from '../query.ts';
 import type { RouteOptions } from '../services.ts';
 import { OptionalText, strict } from './schema.ts';

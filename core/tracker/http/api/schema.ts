@@ -1,6 +1,6 @@
 /** The pieces of which bodies, queries and answers are described. A schema with a title becomes a named part of openapi.json. */
 import { WORDS, type WordTable } from '@bugless/kit/domain';
-import { type TSchema, Type } from 'typebox';
+import { type TSchema, Type } from '../../json-schema.ts';
 
 /** An object that takes no other fields. */
 export const strict = { additionalProperties: false } as const;

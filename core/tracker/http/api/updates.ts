@@ -1,5 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import { Type } from 'typebox';
+import { Type } from '../../json-schema.ts';
 import type { RouteOptions } from '../services.ts';
 import { readChanges } from './issue-input.ts';
 import { formatUpdate } from './issue-json.ts';

@@ -4,7 +4,7 @@ import { ASSET_HASH, ASSETS } from '../../web/assets.ts';
 
 /** Styles, islands and icons, from memory. Their address changes with their content, so they are kept for ever. */
 export async function fileRoutes(app: FastifyInstance): Promise<void> {
-  app.get('/assets/*', { compress: false } as object, (request, reply) => {
+  app.get('/assets/*', (request, reply) => {
     const path = (request.params as { '*': string })['*'];
     const slash = path.indexOf('/');
     const asset = ASSETS.get(path.slice(slash + 1));
@@ -13,7 +13,7 @@ export async function fileRoutes(app: FastifyInstance): Promise<void> {
     reply.header('Cache-Control', current ? 'public, max-age=31536000, immutable' : 'public, max-age=60');
     return sendAsset(asset, request.headers['accept-encoding'] ?? '', reply);
   });
-  app.get('/favicon.ico', { compress: false } as object, (request, reply) => {
+  app.get('/favicon.ico', (request, reply) => {
     reply.header('Cache-Control', 'public, max-age=86400');
     return sendAsset(ASSETS.get('favicon.svg') as Asset, request.headers['accept-encoding'] ?? '', reply);
   });

@@ -1,5 +1,3 @@
-import { constants } from 'node:zlib';
-import compress from '@fastify/compress';
 import formbody from '@fastify/formbody';
 import type { FastifyInstance } from 'fastify';
 import { refuseUnknownRoute } from '../problem.ts';
@@ -8,6 +6,7 @@ import { adminRoutes } from './admin.ts';
 import { browserLoginRoutes } from './browser-login.ts';
 import { ComponentDirectory } from './component-directory.ts';
 import { componentRoutes } from './components.ts';
+import { compressAnswers } from './compression.ts';
 import { fileRoutes } from './files.ts';
 import { hotlistRoutes } from './hotlists.ts';
 import { issueRoutes } from './issue.ts';
@@ -27,14 +26,7 @@ export async function webRoutes(app: FastifyInstance, { services }: RouteOptions
     return pages.sendFailure(refuseUnknownRoute(request.method, request.url), request, reply);
   });
   await app.register(formbody, { bodyLimit: services.config.http.maxBodySize });
-  await app.register(compress, {
-    encodings: ['br', 'gzip'],
-    threshold: 4_096,
-    brotliOptions: {
-      params: { [constants.BROTLI_PARAM_QUALITY]: 4, [constants.BROTLI_PARAM_MODE]: constants.BROTLI_MODE_TEXT },
-    },
-    zlibOptions: { level: 5 },
-  });
+  compressAnswers(app);
   await app.register(fileRoutes);
   loginRoutes(app, pages);
   browserLoginRoutes(app, pages);
