@@ -26,6 +26,7 @@ import { findVisible } from './issue-related.ts';
 import { runWrite } from './request-log.ts';
 import type { ModelTables } from './schema/tables.ts';
 import { readClock, type Store } from './store.ts';
+import type { Sight } from './viewer.ts';
 
 const MOST_ISSUES = 500;
 
@@ -49,8 +50,8 @@ export async function addHotlistEntries(
     context,
   };
   return runWrite(store, write, async ({ db }) => {
-    await holdHotlist(db, hotlist, context);
-    await checkSeen(store, db, issues, context, (issue) => `issues[${request.issues.indexOf(issue)}]`);
+    const sight = await holdHotlist(store, db, hotlist, context);
+    await checkSeen(db, issues, sight, context, (issue) => `issues[${request.issues.indexOf(issue)}]`);
     const { rows: top } = await sql<{ issue_id: string; position: string; note: string }>`
       select issue_id, position, note from hotlist_entry where hotlist_id = ${hotlist}
       order by position limit ${issues.length}`.execute(db);
@@ -89,9 +90,9 @@ export async function moveHotlistEntry(
   const { hotlist, issue, after } = request;
   checkIssueId('issue', issue);
   if (after !== '0') checkIssueId('after', after);
-  return change(store, hotlist, context, async (db) => {
-    await needEntry(store, db, hotlist, issue, context, 'issue');
-    const before = after === '0' ? '' : await needEntry(store, db, hotlist, after, context, 'after');
+  return change(store, hotlist, context, async (db, sight) => {
+    await needEntry(db, hotlist, issue, sight, context, 'issue');
+    const before = after === '0' ? '' : await needEntry(db, hotlist, after, sight, context, 'after');
     if (after === issue) return false;
     const { rows } = await sql<{ issue_id: string; position: string }>`
       select issue_id, position from hotlist_entry where hotlist_id = ${hotlist} and position > ${before}
@@ -114,8 +115,8 @@ export async function annotateHotlistEntry(
   const { hotlist, issue, note } = request;
   checkIssueId('issue', issue);
   checkNote(note);
-  return change(store, hotlist, context, async (db) => {
-    await needEntry(store, db, hotlist, issue, context, 'issue');
+  return change(store, hotlist, context, async (db, sight) => {
+    await needEntry(db, hotlist, issue, sight, context, 'issue');
     const { rows } = await sql`update hotlist_entry set note = ${note}
       where hotlist_id = ${hotlist} and issue_id = ${issue} and note <> ${note} returning 1`.execute(db);
     return rows.length > 0;
@@ -127,48 +128,55 @@ async function change(
   store: Store,
   hotlist: string,
   context: CallContext,
-  edit: (db: Kysely<ModelTables>) => Promise<boolean>,
+  edit: (db: Kysely<ModelTables>, sight: Sight) => Promise<boolean>,
 ): Promise<Record<string, never>> {
   checkHotlistId('hotlist', hotlist);
   await runTransaction(
     store.db,
     async (em) => {
       const db = em.getKysely<ModelTables>();
-      await holdHotlist(db, hotlist, context);
-      if (await edit(db)) await tellHotlist(store, db, hotlist, context);
+      const sight = await holdHotlist(store, db, hotlist, context);
+      if (await edit(db, sight)) await tellHotlist(store, db, hotlist, context);
     },
     { signal: context.signal, deadline: context.deadline },
   );
   return {};
 }
 
-async function holdHotlist(db: Kysely<ModelTables>, hotlist: string, context: CallContext): Promise<void> {
-  seeHotlist(await findHotlist(db, hotlist, true), hotlist, context, HotlistPermission.APPEND, 'hotlist');
+/** Locks a hotlist to which the caller may append; returns what the caller sees of issues. */
+async function holdHotlist(
+  store: Store,
+  db: Kysely<ModelTables>,
+  hotlist: string,
+  context: CallContext,
+): Promise<Sight> {
+  const row = await findHotlist(db, hotlist, true);
+  seeHotlist(row, hotlist, context, HotlistPermission.APPEND, 'hotlist');
+  return (await store.components.at(row!.tree_version, db)).look(context);
 }
 
 /** The position of an entry that the caller sees. */
 async function needEntry(
-  store: Store,
   db: Kysely<ModelTables>,
   hotlist: string,
   issue: string,
+  sight: Sight,
   context: CallContext,
   field: string,
 ): Promise<string> {
-  await checkSeen(store, db, [issue], context, () => field);
+  await checkSeen(db, [issue], sight, context, () => field);
   const position = await findPosition(db, hotlist, issue);
   if (position !== undefined) return position;
   throw new ServiceError('ISSUE_NOT_FOUND', `${field}: issue ${issue} is not in the hotlist`);
 }
 
 async function checkSeen(
-  store: Store,
   db: Kysely<ModelTables>,
   issues: readonly string[],
+  sight: Sight,
   context: CallContext,
   nameField: (issue: string) => string,
 ): Promise<void> {
-  const sight = (await store.components.fresh()).look(context);
   const visible = await findVisible(db, issues, sight, context);
   const missing = issues.find((issue) => !visible.has(issue));
   if (missing !== undefined) throw issueNotFound(missing, nameField(missing));

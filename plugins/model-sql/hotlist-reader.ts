@@ -26,7 +26,7 @@ import {
 import type { Kysely } from '@mikro-orm/sql';
 import { sql } from 'kysely';
 import { isHotlistSeen, toHotlistGrant } from './hotlist-access.ts';
-import { checkIssueId } from './issue-reader.ts';
+import { checkIssueId, TREE_VERSION } from './issue-reader.ts';
 import { findVisible, hideRelated } from './issue-related.ts';
 import { ISSUE_COLUMNS, toIssue } from './issue-row.ts';
 import type { IssueTable, ModelTables } from './schema/tables.ts';
@@ -138,10 +138,17 @@ export async function listHotlistEntries(
   };
 }
 
-/** The row of a hotlist. `lock`: for a transaction that changes it or its entries. */
-export async function findHotlist(db: Kysely<ModelTables>, id: string, lock = false): Promise<HotlistRow | undefined> {
-  const { rows } =
-    await sql<HotlistRow>`select * from hotlist where id = ${id}${lock ? sql` for update` : sql``}`.execute(db);
+/** The row of a hotlist, and the version of the component tree beside it. `lock`: for a transaction that changes it or its entries. */
+export async function findHotlist(
+  db: Kysely<ModelTables>,
+  id: string,
+  lock = false,
+): Promise<(HotlistRow & { tree_version: string }) | undefined> {
+  const { rows } = await sql<
+    HotlistRow & { tree_version: string }
+  >`select h.*, ${TREE_VERSION} as tree_version from hotlist h where h.id = ${id}${lock ? sql` for update of h` : sql``}`.execute(
+    db,
+  );
   return rows[0];
 }
 

@@ -90,13 +90,17 @@ export class IssueSession {
     let rows = await this.#selectLocked(ids);
     // A row that was changed while we waited for it comes new, but what was read beside it is old: read again, holding it.
     if (rows.some((row) => row.version !== row.seen_version)) rows = await this.#selectLocked(ids);
-    const version = rows[0]?.tree_version;
-    if (version === undefined) {
-      this.#tree = await this.store.components.fresh();
-      return;
-    }
+    // Read here, not by a second connection: with all of them in transactions that would wait for ever.
+    const version = rows[0]?.tree_version ?? (await this.#readTreeVersion());
     await this.useTree(version);
     for (const row of rows) this.#hold(row);
+  }
+
+  async #readTreeVersion(): Promise<string> {
+    const { rows } = await sql<{ version: string }>`select version from component_tree where id = ${1}`.execute(
+      this.scope.db,
+    );
+    return rows[0]!.version;
   }
 
   async #selectLocked(ids: readonly string[]): Promise<LockedRow[]> {
