@@ -42,13 +42,14 @@ export class BugzillaXmlReader implements SourceReader {
       let bugs: Element[];
       const book = new NoteBook();
       try {
-        bugs = parseBugs(decodeText(entry.bytes, book));
+        // Before parsing: XML allows no NUL.
+        bugs = parseBugs(book.cleanText(decodeText(entry.bytes, book)));
       } catch (error) {
         yield { kind: 'refused', file: entry.name, reason: (error as Error).message };
         continue;
       }
       if (bugs.length === 0) yield { kind: 'refused', file: entry.name, reason: 'holds no <bug>' };
-      for (const bug of bugs) yield readBug(bug, entry.name, bugs.length === 1 ? book : new NoteBook());
+      for (const [index, bug] of bugs.entries()) yield readBug(bug, entry.name, index === 0 ? book : new NoteBook());
     }
   }
 }
@@ -173,6 +174,7 @@ function readComments(bug: Element, reporter: SourcePerson, created: string, boo
       book.add('empty comments left out');
       continue;
     }
+    if (pieces[0] === '') book.add('descriptions that are empty');
     for (const comment of pieces) {
       updates.push({
         author: updates.length === 0 ? reporter : readPerson(who),

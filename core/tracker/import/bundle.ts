@@ -1,4 +1,4 @@
-import { createReadStream, promises as fs } from 'node:fs';
+import { createReadStream, promises as fs, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { pipeline, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
@@ -35,34 +35,51 @@ export class Bundle {
 
   /** Yields every file that `wanted` accepts by name. Rejects with one clear line when the path cannot be read. */
   async *read(wanted: (name: string) => boolean): AsyncGenerator<BundleEntry> {
-    const stat = await fs.stat(this.#path).catch(() => {
-      throw new Error(`${this.#path}: no such file or folder`);
+    const stat = await fs.stat(this.#path).catch((error: NodeJS.ErrnoException) => {
+      throw new Error(`${this.#path}: ${error.code === 'ENOENT' ? 'no such file or folder' : describe(error)}`);
     });
-    if (stat.isDirectory()) {
-      yield* this.#readFolder(wanted);
-      return;
-    }
-    this.#total = Math.max(1, stat.size);
+    if (stat.isDirectory()) yield* this.#readFolder(wanted);
+    else yield* this.#readFile(stat.size, wanted);
+  }
+
+  async *#readFile(size: number, wanted: (name: string) => boolean): AsyncGenerator<BundleEntry> {
+    this.#total = Math.max(1, size);
     const file = createReadStream(this.#path);
     file.on('data', (chunk) => {
       this.#done += chunk.length;
     });
     const name = path.basename(this.#path);
     const plain = unpack(file, name);
-    if (/\.(tar|tgz|tar\.gz|tar\.xz|txz)$/.test(name)) yield* readTar(plain, wanted);
-    else yield { name: name.replace(/\.(xz|gz)$/, ''), bytes: await collect(plain, name) };
+    const entries = /\.(tar|tgz|tar\.gz|tar\.xz|txz)$/.test(name) ? readTar(plain, wanted) : readPlain(plain, name);
+    for (;;) {
+      let next: IteratorResult<BundleEntry>;
+      try {
+        next = await entries.next();
+      } catch (error) {
+        throw new Error(`${this.#path}: cannot be read to its end: ${describe(error as Error)}`);
+      }
+      if (next.done) return;
+      yield next.value;
+    }
   }
 
   async *#readFolder(wanted: (name: string) => boolean): AsyncGenerator<BundleEntry> {
     const names = await fs.readdir(this.#path, { recursive: true, withFileTypes: true });
     const files = names
-      .filter((entry) => entry.isFile())
+      .filter((entry) => entry.isFile() || entry.isSymbolicLink())
       .map((entry) => path.relative(this.#path, path.join(entry.parentPath, entry.name)).split(path.sep).join('/'))
       .filter(wanted)
       .sort();
     this.#total = Math.max(1, files.length);
     for (const name of files) {
-      yield { name, bytes: await fs.readFile(path.join(this.#path, name)) };
+      let bytes: Buffer;
+      try {
+        // Many small files, one after another: waiting for each costs more than reading it.
+        bytes = readFileSync(path.join(this.#path, name));
+      } catch (error) {
+        throw new Error(`${path.join(this.#path, name)}: ${describe(error as Error)}`);
+      }
+      yield { name, bytes };
       this.#done += 1;
     }
   }
@@ -83,6 +100,18 @@ async function* readTar(stream: Readable, wanted: (name: string) => boolean): As
     if (type === 'file' && wanted(name)) yield { name, bytes: await collect(entry as unknown as Readable, name) };
     else entry.resume();
   }
+}
+
+async function* readPlain(stream: Readable, name: string): AsyncGenerator<BundleEntry> {
+  yield { name: name.replace(/\.(xz|gz)$/, ''), bytes: await collect(stream, name) };
+}
+
+/** An error of the system or of an unpacker in a few words. */
+function describe(error: Error): string {
+  const { code } = error as NodeJS.ErrnoException;
+  if (code === 'EACCES' || code === 'EPERM') return 'may not be read by this user';
+  if (code === 'ENOENT') return 'is a link to nowhere';
+  return code === undefined ? error.message : `${code}: ${error.message}`;
 }
 
 async function collect(stream: Readable, name: string): Promise<Buffer> {

@@ -1,6 +1,15 @@
 import { Bundle } from './bundle.ts';
+import { decodeText } from './encoding.ts';
 import { NoteBook } from './note-book.ts';
-import type { SourceFields, SourceIssue, SourceItem, SourcePerson, SourceReader, SourceUpdate } from './source.ts';
+import type {
+  SourceFields,
+  SourceIssue,
+  SourceItem,
+  SourceNote,
+  SourcePerson,
+  SourceReader,
+  SourceUpdate,
+} from './source.ts';
 
 /** What an import from GitHub may choose. */
 export interface GitHubOptions {
@@ -63,8 +72,9 @@ export class GitHubReader implements SourceReader {
       }
       if (entry.name.endsWith('-xrefs.json')) continue;
       let json: unknown;
+      const notes = new NoteBook();
       try {
-        json = JSON.parse(new TextDecoder('utf-8').decode(entry.bytes));
+        json = JSON.parse(decodeText(entry.bytes, notes));
       } catch {
         yield { kind: 'refused', file: entry.name, reason: 'is not JSON' };
         continue;
@@ -73,7 +83,7 @@ export class GitHubReader implements SourceReader {
         for (const item of readArchive(json)) yield this.#convert(item, `${entry.name}#${item.number}`, new NoteBook());
         continue;
       }
-      const whole = parts.add(entry.name, json);
+      const whole = parts.add(entry.name, json, notes.list());
       if (whole) yield this.#convertRest(whole);
     }
     for (const rest of parts.takeIncomplete()) {
@@ -84,6 +94,7 @@ export class GitHubReader implements SourceReader {
 
   #convertRest(rest: RestFiles): SourceItem {
     const book = new NoteBook();
+    for (const { what, count } of rest.notes) book.add(what, count);
     const file = `${rest.name}-main.json`;
     let item: GitHubItem;
     try {
@@ -108,16 +119,19 @@ interface RestFiles {
   readonly name: string;
   main: Json | undefined;
   comments: Json[] | undefined;
+  /** What was mended in the files themselves. */
+  readonly notes: SourceNote[];
 }
 
 /** Brings the files of one item together: in an archive they may come in any order. */
 class RestParts {
   readonly #parts = new Map<string, RestFiles>();
 
-  add(file: string, json: unknown): RestFiles | undefined {
+  add(file: string, json: unknown, notes: readonly SourceNote[]): RestFiles | undefined {
     const match = /^(.*?)(?:-(main|comments))?\.json$/.exec(file);
     const name = match?.[1] ?? file;
-    const part = this.#parts.get(name) ?? { name, main: undefined, comments: undefined };
+    const part = this.#parts.get(name) ?? { name, main: undefined, comments: undefined, notes: [] };
+    part.notes.push(...notes);
     if (match?.[2] === 'comments') part.comments = Array.isArray(json) ? (json as Json[]) : [];
     else part.main = json as Json;
     if (part.main !== undefined && part.comments !== undefined) {

@@ -39,11 +39,16 @@ export async function importIssues(options: ImportOptions): Promise<ImportReport
   const places = new Places(options.model, options.source, options.context, options.into);
   await places.load();
 
-  // One batch is being written while the next one is read.
+  // While one batch is being written, the next one is read and prepared.
   let writing: Promise<void> = Promise.resolve();
   const write = async (batch: readonly SourceIssue[]) => {
+    await people.prepare(batch, options.dryRun);
+    await places.prepare(batch, options.dryRun);
+    const issues = batch.map((issue) => buildImportedIssue(issue, people, places, options));
     await writing;
-    writing = writeBatch(batch, options, people, places, report);
+    report.people = people.size;
+    report.components = places.made;
+    writing = sendBatch(issues, options, report);
     // A failure is thrown by the next await; until then it must not count as unhandled.
     writing.catch(() => {});
   };
@@ -68,35 +73,23 @@ export async function importIssues(options: ImportOptions): Promise<ImportReport
   }
   if (batch.length > 0) await write(batch);
   await writing;
+  if (report.isEmpty()) throw new Error('nothing was found there that this format could be read from');
   return report;
 }
 
-async function writeBatch(
-  batch: readonly SourceIssue[],
-  options: ImportOptions,
-  people: People,
-  places: Places,
+async function sendBatch(
+  issues: DeepPartial<ImportedIssue>[],
+  { source, model, context, dryRun, onProgress }: ImportOptions,
   report: ImportReport,
 ): Promise<void> {
-  await people.prepare(batch, options.dryRun);
-  await places.prepare(batch, options.dryRun);
-  const { results } = await options.model.importIssues(
-    {
-      source: options.source,
-      issues: batch.map((issue) => buildImportedIssue(issue, people, places, options)),
-      dryRun: options.dryRun,
-    },
-    options.context,
-  );
+  const { results } = await model.importIssues({ source, issues, dryRun }, context);
   for (const result of results) {
     if (result.outcome === ImportOutcome.CREATED) report.created += 1;
     else if (result.outcome === ImportOutcome.UNCHANGED) report.unchanged += 1;
     else if (result.outcome === ImportOutcome.CHANGED) report.changed += 1;
     else report.refused.push({ file: `issue ${result.key}`, reason: result.error?.message ?? 'refused' });
   }
-  report.people = people.size;
-  report.components = places.made;
-  options.onProgress(report);
+  onProgress(report);
 }
 
 function buildImportedIssue(

@@ -28,11 +28,13 @@ export class Places {
 
   /** Reads the components that are there. Needed before {@link prepare}. */
   async load(): Promise<void> {
+    let isParentThere = this.#parent === '0';
     let pageToken = '';
     do {
       const page = await this.#model.listComponents({ includeArchived: true, pageSize: 500, pageToken }, this.#context);
       for (const component of page.components) {
         if (this.#fallback === '0') this.#fallback = component.id;
+        if (component.id === this.#parent) isParentThere = true;
         const depth = component.ancestry.indexOf(this.#parent);
         if (this.#parent !== '0' && depth < 0) continue;
         const path = component.path.slice(depth + 1);
@@ -41,6 +43,7 @@ export class Places {
       }
       pageToken = page.nextPageToken;
     } while (pageToken !== '');
+    if (!isParentThere) throw new Error(`there is no component ${this.#parent} to import into`);
   }
 
   /** The component's id of an issue that {@link prepare} has seen. */
@@ -50,6 +53,8 @@ export class Places {
 
   /** Makes sure that the components of these issues are there, with their custom fields. */
   async prepare(issues: readonly SourceIssue[], dryRun: boolean): Promise<void> {
+    // First those that are there in the end: of two spellings theirs is the one to keep.
+    for (const issue of issues) await this.#ensurePath(issue.fields.component, dryRun);
     for (const issue of issues) {
       for (const update of issue.updates) {
         if (update.state) await this.#ensurePath(update.state.component, dryRun);

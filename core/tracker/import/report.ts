@@ -25,6 +25,11 @@ export class ImportReport {
   readonly #skipped = new Map<string, number>();
   readonly #notes = new Map<string, number>();
 
+  /** Nothing was met, good or bad. */
+  isEmpty(): boolean {
+    return this.read === 0 && this.refused.length === 0 && this.#skipped.size === 0;
+  }
+
   /** Counts an entry that rightly holds nothing to import. */
   skip(reason: string): void {
     this.#skipped.set(reason, (this.#skipped.get(reason) ?? 0) + 1);
