@@ -67,6 +67,9 @@ function addReader(
     .option('--dry-run', 'read and check everything, write nothing')
     .option('--report <file>', 'also write the report there, with every refusal and disagreement named')
     .action(async (file: string, flags: ImportFlags, command: Command) => {
+      const { statBundle } = await import('../import/bundle.ts');
+      // Before a database is made for nothing.
+      await statBundle(file);
       const reader = await open(file, flags);
       const source = flags.source ?? `${name}:${path.basename(file).replace(/\.(tar\.|t)?(xz|gz|tar|xml|json)$/, '')}`;
       await withPlugins(command, async ({ plugins, identity }) => {

@@ -1,4 +1,4 @@
-import { createReadStream, promises as fs, readFileSync } from 'node:fs';
+import { createReadStream, promises as fs, readFileSync, type Stats } from 'node:fs';
 import path from 'node:path';
 import { pipeline, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
@@ -14,6 +14,16 @@ export interface BundleEntry {
 
 /** A file larger than this is no export of issues. */
 const MAX_ENTRY_BYTES = 256 * 1024 * 1024;
+
+/** Looks whether an export is there. Rejects with one clear line when it is not. */
+export async function statBundle(file: string): Promise<Stats> {
+  try {
+    return await fs.stat(file);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new Error(`${file}: ${code === 'ENOENT' ? 'no such file or folder' : describe(error as Error)}`);
+  }
+}
 
 /**
  * An export as people have it: a folder, one file, or a .tar, .tar.gz, .tgz, .tar.xz or
@@ -35,9 +45,7 @@ export class Bundle {
 
   /** Yields every file that `wanted` accepts by name. Rejects with one clear line when the path cannot be read. */
   async *read(wanted: (name: string) => boolean): AsyncGenerator<BundleEntry> {
-    const stat = await fs.stat(this.#path).catch((error: NodeJS.ErrnoException) => {
-      throw new Error(`${this.#path}: ${error.code === 'ENOENT' ? 'no such file or folder' : describe(error)}`);
-    });
+    const stat = await statBundle(this.#path);
     if (stat.isDirectory()) yield* this.#readFolder(wanted);
     else yield* this.#readFile(stat.size, wanted);
   }
