@@ -59,9 +59,10 @@ const STOP_STEPS: readonly (readonly [NodeJS.Signals, number])[] = [
   ['SIGQUIT', 5_000],
   ['SIGKILL', 5_000],
 ];
-/** Starts that may fail one after the other: under a second at first, half a minute once it has run. */
+/** First starts that may fail one after the other, in under a second: one that never ran needs somebody to look at it. */
 const FIRST_ATTEMPTS = 5;
-const LATER_ATTEMPTS = 18;
+/** One that has run is tried for ever, with this pause at most: a full disk has room again some time. */
+const LONGEST_PAUSE = 3_000;
 const STABLE_MILLIS = 10_000;
 
 const config = JSON.parse(process.argv[2] ?? '') as SupervisorConfig;
@@ -94,11 +95,11 @@ async function supervise(): Promise<void> {
     const { readyMillis, detail } = await runServer();
     if (stopped.signal.aborted) break;
     failures = readyMillis > STABLE_MILLIS ? 1 : failures + 1;
-    if (failures >= (wasReady ? LATER_ATTEMPTS : FIRST_ATTEMPTS)) {
+    if (!wasReady && failures >= FIRST_ATTEMPTS) {
       fail(detail);
       break;
     }
-    const retryMillis = Math.min(25 * 2 ** failures, 3_000);
+    const retryMillis = Math.min(25 * 2 ** failures, LONGEST_PAUSE);
     emit({ event: 'down', detail, retryMillis });
     await sleep(retryMillis, undefined, { signal: stopped.signal }).catch(() => {});
   }
