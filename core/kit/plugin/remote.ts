@@ -75,12 +75,13 @@ export async function openRemotePlugin(options: OpenPluginOptions): Promise<Plug
 
 /** What the operator needs: the address, the system's reason, and how such a plugin is started. */
 function describeUnreachable(options: OpenPluginOptions, error: unknown): string {
-  const { plugin, transport } = options;
+  const { plugin, transport, tls, plaintext } = options;
   if (isServiceError(error) && error.reason !== 'BACKEND_UNAVAILABLE') {
     return `the plugin at ${transport} is not usable: ${error.message}`;
   }
   const details = ((error as Error).cause as { details?: unknown } | undefined)?.details;
   const reason = /Last error: (?:Error: )?(.+?)\.?(?: Resolution note:.*)?$/.exec(String(details))?.[1];
   const why = reason === undefined || reason === 'null' ? '' : ` (${reason})`;
-  return `no plugin answers at ${transport}${why}; start it: bugless plugin serve ${plugin} --listen ${transport}`;
+  const security = plaintext ? ' --plaintext' : tls === undefined ? '' : ' --tls-cert FILE --tls-key FILE';
+  return `no plugin answers at ${transport}${why}; start it: bugless plugin serve ${plugin} --listen ${transport}${security}`;
 }
