@@ -44,8 +44,8 @@ const links = [
   },
 ] as const;
 
-/** Starts plugins at an address, and the cases with them. */
-async function runCases({ name, listen, tls }: (typeof links)[number]): Promise<void> {
+/** Starts plugins at an address. Returns the sections of a configuration that names them. */
+async function startPlugins({ name, listen, tls }: (typeof links)[number]): Promise<PluginSettings[]> {
   const config = file(
     `${name}.yaml`,
     JSON.stringify({
@@ -59,7 +59,7 @@ async function runCases({ name, listen, tls }: (typeof links)[number]): Promise<
     if (code !== 0) throw new Error(`${name}: the plugins ended with ${code}\n${plugins.stderr}`);
   });
   const [, transport] = await plugins.waitFor(/^Serving .* at (\S+)$/m, 60_000);
-  const sections = PACKAGES.map(
+  return PACKAGES.map(
     (plugin, index): PluginSettings => ({
       section: index === 0 ? 'model' : 'authenticators[0]',
       plugin,
@@ -70,12 +70,14 @@ async function runCases({ name, listen, tls }: (typeof links)[number]): Promise<
       config: {},
     }),
   );
-  process.env.BUGLESS_TEST_PLUGINS = JSON.stringify({ model: sections[0], authenticators: [sections[1]] });
-  // A module of its own for each link.
-  await import(`../http/http.test.ts?${encodeURIComponent(name)}`);
 }
 
 // The cases queue up behind this one.
 t.test('plugins in processes of their own, over a unix socket and over TCP with mutual TLS', async () => {
-  for (const link of links) await runCases(link);
+  const started = await Promise.all(links.map(startPlugins));
+  for (const [index, [model, ...authenticators]] of started.entries()) {
+    process.env.BUGLESS_TEST_PLUGINS = JSON.stringify({ model, authenticators });
+    // A module of its own for each link.
+    await import(`../http/http.test.ts?${index}`);
+  }
 });
