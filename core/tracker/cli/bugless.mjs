@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { existsSync } from 'node:fs';
 import * as nodeModule from 'node:module';
 import { fileURLToPath } from 'node:url';
 
@@ -12,9 +13,15 @@ if (major < 22 || (major === 22 && minor < 18)) {
   );
   process.exit(1);
 }
-// Compiled code is kept beside the package, where nobody else can put it: later starts are twice as quick.
-nodeModule.enableCompileCache?.(fileURLToPath(new URL('../node_modules/.cache', import.meta.url)));
 // In a checkout the packages are read as sources (--conditions=bugless-source); a release has compiled files.
 const sources = import.meta.resolve('@bugless/kit').endsWith('.ts');
-const { main } = await import(sources ? './main.ts' : '../dist/cli/main.js');
+// Types stripped once are kept beside the package, where nobody else can put them: later starts are twice as quick.
+// What is compiled loads as quickly without, in 8 MiB less of memory.
+if (sources) nodeModule.enableCompileCache?.(fileURLToPath(new URL('../node_modules/.cache', import.meta.url)));
+const program = new URL(sources ? './main.ts' : '../dist/cli/main.js', import.meta.url);
+if (!existsSync(program)) {
+  process.stderr.write('bugless: is not built; run: npm run build\n');
+  process.exit(1);
+}
+const { main } = await import(program.href);
 await main(process.argv);

@@ -1,6 +1,7 @@
 import { dirname } from 'node:path';
 import type { Command } from 'commander';
 import { openLog } from '../log.ts';
+import { limitMemory } from '../memory.ts';
 import { print, readConfig } from './session.ts';
 import { waitForSignal } from './signal.ts';
 
@@ -26,6 +27,7 @@ export function addPluginCommand(program: Command): void {
     .option('--plaintext', 'host:port on loopback without TLS')
     .action(async (packages: string[], options: ServeOptions, command: Command) => {
       const config = readConfig(command);
+      const settleMemory = limitMemory();
       const { logger, flush } = openLog(config.log);
       const sections = [config.model, ...config.authenticators];
       const { tlsCert: cert, tlsKey: key, tlsCa: ca } = options;
@@ -44,6 +46,7 @@ export function addPluginCommand(program: Command): void {
           locate: config.locate,
         });
         print(`Serving ${packages.join(', ')} at ${server.address}`);
+        settleMemory();
         const signal = await waitForSignal();
         logger.info({ signal }, 'stopping');
         await server.drain();

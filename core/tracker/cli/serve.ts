@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { openLog } from '../log.ts';
+import { limitMemory } from '../memory.ts';
 import { print, readConfig } from './session.ts';
 import { waitForSignal } from './signal.ts';
 
@@ -10,6 +11,7 @@ export function addServeCommand(program: Command): void {
     .description('run the tracker')
     .action(async (_options: object, command: Command) => {
       const config = readConfig(command);
+      const settleMemory = limitMemory();
       const { startTracker } = await import('../tracker.ts');
       const { logger, flush } = openLog(config.log);
       try {
@@ -18,6 +20,7 @@ export function addServeCommand(program: Command): void {
         if (tracker.setupLink !== undefined) {
           print(`Create the administrator, once, at ${tracker.setupLink}`);
         }
+        settleMemory();
         const signal = await waitForSignal();
         logger.info({ signal }, 'stopping');
         await tracker.stop();
