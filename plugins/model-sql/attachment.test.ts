@@ -36,17 +36,17 @@ async function countRows(store: Store): Promise<{ chunks: number; uploads: numbe
   return rows[0]!;
 }
 
-t.test('24 MiB in and out, in bounded memory', async (t) => {
+t.test('12 MiB in and out, in bounded memory', async (t) => {
   const { model } = await openModel(t);
   const issue = await createIssue(model);
-  const size = 24 * 1024 * 1024 + 17;
+  const size = 12 * 1024 * 1024 + 17;
   let most = 0;
   let looks = 0;
   collectGarbage();
   const before = process.memoryUsage().arrayBuffers;
   const watch = async (): Promise<void> => {
     looks += 1;
-    if (looks % 30 !== 0) return;
+    if (looks % 15 !== 0) return;
     // What was let go counts until the loop has turned.
     await sleep(1);
     collectGarbage();
@@ -65,7 +65,7 @@ t.test('24 MiB in and out, in bounded memory', async (t) => {
   t.equal(read, size);
   t.ok(hash.digest().equals(attachment!.sha256), 'the same bytes');
   t.comment(`${(most / 1024 / 1024).toFixed(1)} MiB of buffers in use at most`);
-  t.ok(most < 6 * 1024 * 1024, 'a small part of the file');
+  t.ok(most < 4 * 1024 * 1024, 'a small part of the file');
 });
 
 t.test('broken off, refused, swept: no bytes stay behind', async (t) => {

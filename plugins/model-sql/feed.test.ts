@@ -138,7 +138,7 @@ t.test('a holder is killed: the next one goes on, nothing is lost or told twice'
     return child;
   };
   const children = [spawnWriter(), spawnWriter()];
-  while (acknowledged.size < 60) await sleep(20);
+  while (acknowledged.size < 30) await sleep(20);
   const { rows } = await sql<{ last: string }>`select last_position as last from feed_lease where id = 1`.execute(
     store.kysely,
   );

@@ -6,8 +6,10 @@ import { sql } from 'kysely';
 import { BATCH, FeedLease } from './feed-lease.ts';
 import type { ModelTables } from './schema/tables.ts';
 
-/** Pause between looks while somebody watches or something was written lately. */
+/** Pause between looks when something was written lately. */
 const BUSY_MILLIS = 25;
+/** The same when nothing was, but somebody watches. */
+const WATCHED_MILLIS = 50;
 /** Longest pause of the holder, and of others, when all is quiet. */
 const QUIET_MILLIS = 250;
 const ASIDE_MILLIS = 1_000;
@@ -16,6 +18,7 @@ const LATELY_MILLIS = 5_000;
 /** Writes of this process wake the feed at once, but not more often than this. */
 const NUDGE_MILLIS = 8;
 const FAULT_MILLIS = 500;
+const REST_MILLIS = 5_000;
 const SWEEP_MILLIS = 10 * 60_000;
 const SWEEP_ROWS = 5_000;
 
@@ -39,6 +42,8 @@ export class Feed {
   readonly #retentionMillis: number;
   readonly #lease: FeedLease;
   readonly #followers: FeedFollower[] = [];
+  /** Followers that failed, and until when they are left alone. */
+  readonly #resting = new Map<FeedFollower, number>();
   readonly #waiting = new Set<() => void>();
   #last = 0n;
   #watchers = 0;
@@ -150,21 +155,30 @@ export class Feed {
     this.#learn(await this.#lease.keep());
     if (!this.#lease.isHeld) return;
     let work = nudged || (await this.#lease.hasWork());
-    let moved = false;
     while (work && !this.#stopped) {
       const batch = await this.#lease.move();
       this.#learn(batch.last);
-      moved ||= batch.moved > 0;
       // A full batch may have left more.
       work = batch.moved >= BATCH;
       if (work) await this.#lease.keep();
     }
-    if (moved) this.#busyUntil = performance.now() + LATELY_MILLIS;
     if (!this.#lease.isHeld) return;
-    for (const follower of this.#followers) await follower.follow(String(this.#last));
+    for (const follower of this.#followers) await this.#tell(follower);
     if (performance.now() - this.#swept >= SWEEP_MILLIS) {
       this.#swept = performance.now();
       await this.sweep();
+    }
+  }
+
+  /** A follower that fails is left alone for a while: the feed and the others go on. */
+  async #tell(follower: FeedFollower): Promise<void> {
+    if (performance.now() < (this.#resting.get(follower) ?? 0)) return;
+    try {
+      await follower.follow(String(this.#last));
+    } catch (error) {
+      if (isRetryable(error)) return;
+      this.#resting.set(follower, performance.now() + REST_MILLIS);
+      this.#log.warn({ err: error }, 'what follows from events could not be done; it is tried again');
     }
   }
 
@@ -191,6 +205,7 @@ export class Feed {
     const position = BigInt(last);
     if (position <= this.#last) return;
     this.#last = position;
+    this.#busyUntil = performance.now() + LATELY_MILLIS;
     this.#tellWaiting();
   }
 
@@ -199,9 +214,10 @@ export class Feed {
   }
 
   #choosePause(): number {
-    if (this.#watchers > 0) return BUSY_MILLIS;
+    const busy = performance.now() < this.#busyUntil;
+    if (this.#watchers > 0) return busy ? BUSY_MILLIS : WATCHED_MILLIS;
     if (!this.#lease.isHeld) return ASIDE_MILLIS;
-    if (performance.now() < this.#busyUntil) this.#pause = BUSY_MILLIS;
+    if (busy) this.#pause = BUSY_MILLIS;
     else this.#pause = Math.min(this.#pause * 1.2, QUIET_MILLIS);
     return this.#pause;
   }
