@@ -21,9 +21,9 @@ export function parseAcl(acl: number): { component: string; limit: AccessLimit }
 
 /**
  * An issue's words stand in the part `id >> bits` of the text index: parts are searched newest
- * first. 2,048 issues; of Snowflake ids those of some 19 hours (2^26 ms).
+ * first. 512 issues; of Snowflake ids those of some 5 hours (2^24 ms).
  */
-export const BUCKET_BITS: Readonly<Record<Dialect['ids'], number>> = { identity: 11, snowflake: 48 };
+export const BUCKET_BITS: Readonly<Record<Dialect['ids'], number>> = { identity: 9, snowflake: 46 };
 
 /** The part of the text index that an issue's words stand in. */
 export function bucketOf(dialect: Dialect, id: string): number {

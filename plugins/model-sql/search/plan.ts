@@ -21,8 +21,8 @@ const SHORT_UNORDERED = 10_000;
 /** Drivers of this rank and below name single issues: always short, never counted. */
 const SELDOM_RANK = 1;
 /** Text found in fewer than so many texts of the newest buckets is looked up as a set. */
-const RARE_TEXT = 100;
-const RARE_BUCKETS = 8;
+const RARE_TEXT = 60;
+const RARE_BUCKETS = 16;
 /** The same in all texts, where the index over words knows no buckets. */
 const RARE_WORDS = 5_000;
 /** Where a statement has an arm for each stretch of an index, it has at most so many. */
@@ -93,8 +93,8 @@ async function isRare(lead: TextLead, scope: ConditionScope, db: Kysely<ModelTab
     const text = `select count(*)::int4 as count from (select 1 from ${doc} where ${where} limit ${RARE_WORDS}) x`;
     return (await run<{ count: number }>(db, text, statement))[0]!.count < RARE_WORDS;
   }
-  const newest = `(select (i.id >> ${scope.bucketBits}) from issue i order by i.id desc limit 1)`;
-  const text = `select count(*)::int4 as count from (select 1 from doc d where d.bucket > ${newest} - ${RARE_BUCKETS} and ${where} limit ${RARE_TEXT}) x`;
+  const newest = `array(select (i.id >> ${scope.bucketBits}) - g.n from (select id from issue order by id desc limit 1) i, generate_series(0, ${RARE_BUCKETS - 1}) as g (n))`;
+  const text = `select count(*)::int4 as count from (select 1 from doc d where d.bucket = any(${newest}) and ${where} limit ${RARE_TEXT}) x`;
   const [row] = await run<{ count: number }>(db, text, statement);
   return row!.count < RARE_TEXT;
 }

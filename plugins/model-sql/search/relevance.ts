@@ -12,43 +12,61 @@ import type { TextLead } from './text-search.ts';
 export interface RankedRow extends IssueTable {
   readonly starred: boolean;
   readonly score: number;
-  window: number;
+  window: Window;
+}
+
+/**
+ * Buckets as distances from the newest one, both ends included; `far` undefined: to the oldest.
+ * Issues are ranked within a window, newer windows first: a word that stands everywhere costs no
+ * more than its newest hits, and a rare one is looked up as a whole at once.
+ */
+interface Window {
+  readonly near: number;
+  readonly far: number | undefined;
 }
 
 /** Where a ranked list goes on. */
 export interface RankedPlace {
   /** Newest bucket when the list began: later issues do not move what was read. */
   readonly newest: number;
-  readonly window: number;
+  readonly window: Window;
   readonly score: number;
   readonly id: string;
 }
 
-/**
- * Windows of buckets, as distances from the newest one: [nearest, farthest]. Issues are ranked within
- * a window, newer windows first: a word that stands everywhere costs no more than its
- * newest hits, and a rare one is soon looked up as a whole.
- */
-const WINDOWS = [
-  [0, 0],
-  [1, 2],
-  [3, 6],
-  [7, undefined],
-] as const;
+/** With fewer hits than this to be expected in all older buckets, these are one window. */
+const FEW = 2_000;
+
+/** The window behind one that gave `hits` rows, all that it has; undefined: there is none, or its hits are not known. */
+function nextWindow({ near, far }: Window, newest: number, hits: number | undefined): Window | undefined {
+  if (far === undefined || far >= newest) return undefined;
+  const left = newest - far;
+  // The two newest buckets may be nearly empty, and say nothing of the others.
+  if (near >= 2 && hits !== undefined && (hits / (far - near + 1)) * left < FEW) return { near: far + 1, far: undefined };
+  return { near: far + 1, far: far + (near < 2 ? 2 : 2 * (far - near + 1)) };
+}
 
 /** A hit in the title counts most, then the description, then comments, up to four texts. */
 const SCORE = '(max(case d.sequence when 0 then 12 when 1 then 4 else 1 end) + least(count(*), 4))::int4 as score';
 
 /** The place that a page token names. */
 export function readRankedPlace({ keys, id }: PagePosition): RankedPlace {
-  const [newest, window, score] = keys;
-  const isCount = (value: unknown): value is number =>
-    Number.isInteger(value) && (value as number) >= 0 && (value as number) <= Number.MAX_SAFE_INTEGER;
-  if (!isCount(newest) || !isCount(window) || !isCount(score) || window >= WINDOWS.length || id === '') {
+  const [newest, near, far, score] = keys;
+  const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
+  const isEnd = far === null || (isCount(far) && isCount(near) && far >= near && far - near < MOST_BUCKETS);
+  if (!isCount(newest) || !isCount(near) || !isEnd || !isCount(score) || score >= 2 ** 31 || id === '') {
     throw new ServiceError('BAD_PAGE_TOKEN', 'page_token: is not one that was given out');
   }
-  return { newest, window, score, id };
+  return { newest, window: { near, far: far === null ? undefined : (far as number) }, score, id };
 }
+
+/** The keys of a page token for the place of a row. */
+export function formatRankedPlace({ window, score }: RankedRow, newest: number): (number | null)[] {
+  return [newest, window.near, window.far ?? null, score];
+}
+
+/** Windows of a walk over everything stay below this; only a forged token asks for more. */
+const MOST_BUCKETS = 1 << 20;
 
 /** Reads rows by relevance, best first, from `place` on. */
 export async function findRanked(
@@ -60,26 +78,40 @@ export async function findRanked(
 ): Promise<{ rows: RankedRow[]; newest: number }> {
   const newest = place?.newest ?? (await findNewestBucket(scope.bucketBits, db));
   const rows: RankedRow[] = [];
-  for (let window = place?.window ?? 0; window < WINDOWS.length && rows.length < request.limit; window += 1) {
-    const [near, far] = WINDOWS[window]!;
-    if (newest - near < 0) break;
+  let after = place;
+  let window: Window | undefined = place?.window ?? { near: 0, far: 1 };
+  while (window !== undefined && rows.length < request.limit) {
     const own = { ...scope, statement: new Statement() };
     const writer = new PageWriter({ ...request, met: lead.filter, limit: request.limit - rows.length }, own);
-    const span = [
-      `d.bucket <= ${own.statement.bind(String(newest - near), 'int8')}`,
-      far === undefined ? '' : ` and d.bucket >= ${own.statement.bind(String(newest - far), 'int8')}`,
-    ].join('');
-    const from = `(select d.issue_id as id, ${SCORE} from doc d where ${span} and ${lead.write(own)} group by d.issue_id)`;
-    const after = place && window === place.window ? place : undefined;
-    for (const row of await run<RankedRow>(db, writer.writeScored(from, after), own.statement)) {
+    const from = `(select d.issue_id as id, ${SCORE} from doc d where ${writeSpan(window, newest, own.statement)} and ${lead.write(own)} group by d.issue_id)`;
+    const found = await run<RankedRow>(db, writer.writeScored(from, after), own.statement);
+    for (const row of found) {
       row.window = window;
       rows.push(row);
     }
+    // Behind a place only the rest of its window was read.
+    window = nextWindow(window, newest, after === undefined ? found.length : undefined);
+    after = undefined;
   }
   return { rows, newest };
 }
 
+/** Buckets one by one: the index finds each, where a span would read all its buckets' entries. */
+function writeSpan({ near, far }: Window, newest: number, statement: Statement): string {
+  if (far === undefined) return `d.bucket + 0 <= ${statement.bind(String(newest - near), 'int8')}`;
+  const buckets: string[] = [];
+  for (let distance = near; distance <= Math.min(far, newest); distance += 1) buckets.push(String(newest - distance));
+  return `d.bucket = any(${statement.bind(buckets, 'int8[]')})`;
+}
+
+/** How long the newest bucket counts as known, in milliseconds. */
+const NEWEST_MILLIS = 500;
+const known = new WeakMap<object, { bucket: number; until: number }>();
+
+/** The newest bucket that there can be: one more than was seen lately, since it may have filled up meanwhile. */
 async function findNewestBucket(bits: number, db: Kysely<ModelTables>): Promise<number> {
+  const entry = known.get(db);
+  if (entry && entry.until > performance.now()) return entry.bucket;
   const statement = new Statement();
   const shift = statement.bind(bits, 'int4');
   const [row] = await run<{ bucket: number }>(
@@ -87,5 +119,7 @@ async function findNewestBucket(bits: number, db: Kysely<ModelTables>): Promise<
     `select (i.id >> ${shift})::float8 as bucket from issue i order by i.id desc limit 1`,
     statement,
   );
-  return row?.bucket ?? 0;
+  const bucket = (row?.bucket ?? 0) + 1;
+  known.set(db, { bucket, until: performance.now() + NEWEST_MILLIS });
+  return bucket;
 }

@@ -27,7 +27,7 @@ import type { ConditionScope } from './condition.ts';
 import { Order } from './order.ts';
 import { type PageRequest, PageWriter } from './page.ts';
 import { choosePlan, type Plan, run } from './plan.ts';
-import { findRanked, readRankedPlace } from './relevance.ts';
+import { findRanked, formatRankedPlace, readRankedPlace } from './relevance.ts';
 import { Statement } from './statement.ts';
 import { findTextLead } from './text-search.ts';
 import { describeVisibility } from './visibility.ts';
@@ -130,7 +130,7 @@ async function findByRelevance(
   if (request.order.length > 1 || !request.order[0]!.descending || !lead) {
     throw new ServiceError('BAD_ORDER', 'order: relevance stands alone, descending, and needs a text to search for');
   }
-  const token = decodePageToken(request.pageToken, fingerprint, 3);
+  const token = decodePageToken(request.pageToken, fingerprint, 4);
   if (scope.visibility.classes.length + scope.visibility.named.length === 0) return EMPTY;
   const place = token && readRankedPlace(token);
   const page = {
@@ -143,7 +143,7 @@ async function findByRelevance(
   const { rows, newest } = await findRanked(page, lead, place, scope, store.kysely);
   if (rows.length <= pageSize) return { rows, nextPageToken: '' };
   const last = rows[pageSize - 1]!;
-  const keys = [newest, last.window, last.score];
+  const keys = formatRankedPlace(last, newest);
   return { rows: rows.slice(0, pageSize), nextPageToken: encodePageToken({ keys, id: last.id }, fingerprint) };
 }
 
