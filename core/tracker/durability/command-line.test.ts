@@ -8,6 +8,9 @@ import { Client } from './testing/client.ts';
 import { startInstallation } from './testing/installation.ts';
 import { startBugless } from './testing/process.ts';
 
+// On a machine that has no time; elsewhere a fifth of it.
+t.setTimeout(240_000);
+
 const installation = await startInstallation(t, { remote: true, http: { maxBodySize: 100_000 } });
 const client = await new Client(installation).login();
 const component = (await client.insist('POST', '/api/v1/components', { name: 'Kept' })).body.id;
@@ -30,23 +33,16 @@ const write = (name: string, text: string | object): void => {
 write('bad.yaml', 'model:\n  plugin: [oops\n');
 write('folder-in-use.yaml', { dataDir, http: { port: 0 } });
 write('tcp.yaml', { model: { transport: `127.0.0.1:${freePort}`, plaintext: true, startTimeout: 1 } });
-
 write('deaf.yaml', { model: { transport: `127.0.0.1:${takenPort}`, plaintext: true, startTimeout: 1 } });
 write('certificate.yaml', {
   model: { transport: `127.0.0.1:${takenPort}`, tls: { ca: 'nowhere.pem' }, startTimeout: 1 },
 });
-
 write('database.yaml', {
   dataDir: 'elsewhere',
   model: { config: { url: `postgres://u:s3cret@127.0.0.1:${freePort}/x` } },
 });
-write('url.yaml', { model: { config: { url: 'mysql://u:s3cret@127.0.0.1/x' } } });
 write('a-file', 'not a folder');
 write('data-is-file.yaml', { dataDir: 'a-file' });
-write('broken-plugin.mjs', 'export default { id: "broken-plugin"');
-write('broken.yaml', 'model:\n  plugin: ./broken-plugin.mjs\n');
-write('no-plugin.mjs', 'export const nothing = 1;');
-write('none.yaml', 'model:\n  plugin: ./no-plugin.mjs\n');
 write(
   'old-plugin.mjs',
   `export default {
@@ -87,17 +83,6 @@ const failures: readonly [name: string, args: string[], line: RegExp, environmen
     ['serve', '-c', 'database.yaml'],
     /^bugless: database\.yaml.*: PostgreSQL at 127\.0\.0\.1:\d+ cannot be reached: start it/,
   ],
-  ['another kind of database', ['serve', '-c', 'url.yaml'], /^bugless: url\.yaml:\d+: model\.config\.url: /],
-  [
-    'a plugin with a mistake',
-    ['serve', '-c', 'broken.yaml'],
-    /^bugless: broken\.yaml:2: model\.plugin: .*broken-plugin/,
-  ],
-  [
-    'a package that is no plugin',
-    ['serve', '-c', 'none.yaml'],
-    /^bugless: none\.yaml:2: model\.plugin: .*is no Bugless plugin/,
-  ],
   [
     'serve: no such package',
     ['plugin', 'serve', '@example/none', '--listen', 'unix:///x.sock'],
@@ -118,16 +103,10 @@ const failures: readonly [name: string, args: string[], line: RegExp, environmen
     ['plugin', 'serve', MEMORY_MODEL, '--listen', `127.0.0.1:${takenPort}`, '--plaintext'],
     /^bugless: .*127\.0\.0\.1:\d+.* in use/,
   ],
-  ['serve: no TLS', ['plugin', 'serve', MEMORY_MODEL, '--listen', '0.0.0.0:0', '--plaintext'], /^bugless: .*loopback/],
   [
     'serve: no folder',
     ['plugin', 'serve', MEMORY_MODEL, '--listen', 'unix:///nowhere/x.sock'],
     /^bugless: cannot listen at \/nowhere\/x\.sock: the folder \/nowhere does not exist/,
-  ],
-  [
-    'serve: no key',
-    ['plugin', 'serve', MEMORY_MODEL, '--listen', '127.0.0.1:0', '--tls-cert', 'nowhere.pem'],
-    /^bugless: .*key/,
   ],
 ];
 

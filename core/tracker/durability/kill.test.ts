@@ -9,6 +9,9 @@ import { checkNothingLost, checkPoolWhole, checkRepetition } from './testing/pro
 import { ReadinessWatch } from './testing/readiness.ts';
 import { WriteStream } from './testing/stream.ts';
 
+// On a machine that has no time; elsewhere a fifth of it.
+t.setTimeout(240_000);
+
 /** Promised are 2 s on a machine that has time; this much more is allowed to one that has none. */
 const READY_LIMIT = 8_000;
 
@@ -99,7 +102,7 @@ const session: Disaster = {
 
 const scenarios: readonly { name: string; remote: boolean; disasters: readonly Disaster[] }[] = [
   { name: 'plugins in a process of their own', remote: true, disasters: [core, plugins, postmaster, backend, session] },
-  { name: 'everything in one process', remote: false, disasters: [core, postmaster, backend] },
+  { name: 'everything in one process', remote: false, disasters: [core, postmaster] },
 ];
 
 for (const { name, remote, disasters } of scenarios) {
