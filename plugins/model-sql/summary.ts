@@ -151,8 +151,8 @@ function readComponents(tree: ComponentTree, filter: Filter | undefined): Set<st
       const ids = readComponents(tree, operand);
       return ids === undefined ? [] : [ids];
     });
-    if (parts.length === 0) return undefined;
-    return parts.reduce((left, right) => new Set([...left].filter((id) => right.has(id))));
+    const [first, ...others] = parts;
+    return first && new Set([...first].filter((id) => others.every((other) => other.has(id))));
   }
   const isComponent = node.$case === 'term' && node.value.field === 'component';
   if (!isComponent || (node.value.operator !== FilterOperator.HAS && node.value.operator !== FilterOperator.EQUALS)) {
