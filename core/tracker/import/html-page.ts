@@ -61,10 +61,17 @@ export function readText(element: HtmlElement | undefined): string {
 }
 
 /** Elements below one that match, in the order of the page. */
-export function listBelow(element: HtmlElement, matches: (candidate: HtmlElement) => boolean): HtmlElement[] {
-  return element.children.flatMap((child) =>
-    isElement(child) ? [...(matches(child) ? [child] : []), ...listBelow(child, matches)] : [],
-  );
+export function listBelow(
+  element: HtmlElement,
+  matches: (candidate: HtmlElement) => boolean,
+  found: HtmlElement[] = [],
+): HtmlElement[] {
+  for (const child of element.children) {
+    if (!isElement(child)) continue;
+    if (matches(child)) found.push(child);
+    listBelow(child, matches, found);
+  }
+  return found;
 }
 
 /** Elements of a tag below one. */
