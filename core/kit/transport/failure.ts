@@ -29,7 +29,8 @@ export function isServiceError(error: unknown): error is ServiceError {
  */
 export function exposeFailure(error: unknown, method: string, context: CallContext, log: FailureLog): ServiceError {
   if (isServiceError(error)) {
-    if (error.cause !== undefined) {
+    // Nobody waits for the answer of a cancelled call, and no operator can do anything about it.
+    if (error.cause !== undefined && error.reason !== 'CANCELLED') {
       log.warn({ method, requestId: context.requestId, reason: error.reason, err: error.cause }, error.message);
     }
     return copyError(error);

@@ -58,7 +58,10 @@ interface Row extends LoadResult {
   /** CPU milliseconds per request. */
   readonly core: number;
   readonly database: number;
+  /** Throughput against the floor's. */
   readonly ratio: number | undefined;
+  /** CPU milliseconds per request of the floor, core and database. */
+  readonly floor: number | undefined;
 }
 
 const rows: Row[] = [];
@@ -203,8 +206,12 @@ async function measureAll(
         scenario: scenario.name,
         ...mine,
         ratio: base && mine.perSecond / base.perSecond,
+        floor: base && base.core + base.database,
       });
-      note(formatRow(rows.at(-1)!) + (base ? `  floor ${base.perSecond.toFixed(0)}/s ${base.core.toFixed(2)} ms` : ''));
+      note(
+        formatRow(rows.at(-1)!) +
+          (base ? `  floor ${base.perSecond.toFixed(0)}/s ${(base.core + base.database).toFixed(2)} ms` : ''),
+      );
     }
   } finally {
     await floor.stop();
@@ -284,11 +291,11 @@ function print(): void {
     `\n${cpus()[0]?.model ?? 'unknown processor'}, ${cpus().length} cores, Node ${process.versions.node}, ${connections} connections, ${seconds} s each\n\n`,
   );
   process.stdout.write(
-    '| issues | transport | request | CPU ms core + database | requests/s | p50 ms | p99 ms | of the floor |\n|-|-|-|-|-|-|-|-|\n',
+    '| issues | transport | request | CPU ms core + database | requests/s | p50 ms | p99 ms | floor CPU ms | of the floor |\n|-|-|-|-|-|-|-|-|-|\n',
   );
   for (const row of rows) {
     process.stdout.write(
-      `| ${row.issues.toLocaleString('en')} | ${row.transport} | ${row.scenario} | ${row.core.toFixed(2)} + ${row.database.toFixed(2)} = ${(row.core + row.database).toFixed(2)} | ${row.perSecond.toFixed(0)} | ${row.p50.toFixed(1)} | ${row.p99.toFixed(1)} | ${row.ratio?.toFixed(2) ?? ''} |${row.failures > 0 ? ` ${row.failures} failed` : ''}\n`,
+      `| ${row.issues.toLocaleString('en')} | ${row.transport} | ${row.scenario} | ${row.core.toFixed(2)} + ${row.database.toFixed(2)} = ${(row.core + row.database).toFixed(2)} | ${row.perSecond.toFixed(0)} | ${row.p50.toFixed(1)} | ${row.p99.toFixed(1)} | ${row.floor?.toFixed(2) ?? ''} | ${row.ratio?.toFixed(2) ?? ''} |${row.failures > 0 ? ` ${row.failures} failed` : ''}\n`,
     );
   }
 }
