@@ -14,9 +14,9 @@ const run = promisify(execFile);
 /** In front of a command: tap puts its own loaders into every child's NODE_OPTIONS, which none of these are to have. */
 const PLAIN = ['-c', 'unset NODE_OPTIONS; exec "$@"', 'sh'] as const;
 
-// Takes 3 s of a processor when nothing was built yet, else 0.1 s.
+// As `npm run build` does, for the defaults alone: 2 s of a processor when nothing was built yet, else 0.1 s.
 const projects = ['core/tracker', 'plugins/model-postgres', 'plugins/auth-password'];
-await run('sh', [...PLAIN, `${ROOT}node_modules/.bin/tsc`, '-b', ...projects], { cwd: ROOT }).catch(
+await run('sh', [...PLAIN, `${ROOT}node_modules/.bin/tsc`, '-b', '--noCheck', ...projects], { cwd: ROOT }).catch(
   ({ stdout, message }) => t.bailout(`the packages do not compile:\n${stdout || message}`),
 );
 
