@@ -33,13 +33,14 @@ export async function startTracker(config: Config, log: Logger): Promise<Tracker
   let server: FastifyInstance | undefined;
   try {
     const stopping = new AbortController();
-    let publicUrl = config.http.publicUrl ?? `http://localhost:${config.http.port}`;
+    const scheme = config.http.tls === undefined ? 'http' : 'https';
+    let publicUrl = config.http.publicUrl ?? `${scheme}://localhost:${config.http.port}`;
     const services = createServices(config, log, plugins, () => publicUrl, stopping.signal);
     server = await createServer(services);
     // Before anybody can call: who answers is set up.
     const code = await prepareSetup(config, services, log);
     const port = await listen(server, config);
-    publicUrl = config.http.publicUrl ?? `http://localhost:${port}`;
+    publicUrl = config.http.publicUrl ?? `${scheme}://localhost:${port}`;
     const setupLink = code === undefined ? undefined : `${publicUrl}/setup?code=${encodeURIComponent(code)}`;
     const running = server;
     let stopped: Promise<void> | undefined;

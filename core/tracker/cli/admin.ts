@@ -39,5 +39,5 @@ export async function makeResetLink(user: User, config: Config, identity: Identi
 }
 
 function getPublicUrl({ http }: Config): string {
-  return http.publicUrl ?? `http://localhost:${http.port}`;
+  return http.publicUrl ?? `${http.tls === undefined ? 'http' : 'https'}://localhost:${http.port}`;
 }

@@ -183,6 +183,18 @@ authenticators: [{ plugin: "@bugless/auth-password", config: { bcryptCost: 4 } }
   t.equal(await token.ended, 0, token.output.stderr);
   t.match(token.output.stdout, /^bl_\S+\n$/, 'the secret alone');
 
+  const groups: readonly [args: string[], code: number, output: RegExp][] = [
+    [['create', 'Triage'], 0, /^Created Triage \(\S+\)\n$/],
+    [['add', 'triage', 'ann', 'admin'], 0, /^2 members added to triage\n$/],
+    [['members', 'Triage'], 0, /^kind .*\nuser +(ann|admin) .*\nuser +(ann|admin) /],
+    [['members', 'Nowhere'], 1, /^bugless: there is no group "Nowhere"; see: bugless group list$/m],
+  ];
+  for (const [args, code, output] of groups) {
+    const group = run(home, ['group', ...args], environment);
+    t.equal(await group.ended, code, group.output.stderr);
+    t.match(code === 0 ? group.output.stdout : group.output.stderr, output, `group ${args[0]}`);
+  }
+
   const check = run(home, ['check'], environment);
   t.equal(await check.ended, 0, check.output.stderr);
   t.match(check.output.stdout, /authenticators\[0\] +@bugless\/auth-password +\S+ +in-process +ready/);

@@ -5,6 +5,7 @@ import { addAdminCommand } from './admin.ts';
 import { addCheckCommand, addMigrateCommand } from './check.ts';
 import { addConfigCommand } from './config.ts';
 import { addConformanceCommand } from './conformance.ts';
+import { addGroupCommand } from './group.ts';
 import { addImportCommand } from './import.ts';
 import { addPluginCommand } from './plugin.ts';
 import { addServeCommand } from './serve.ts';
@@ -32,6 +33,7 @@ export function createProgram(): Command {
   addImportCommand(program);
   addConformanceCommand(program);
   addUserCommand(program);
+  addGroupCommand(program);
   addTokenCommand(program);
   addAdminCommand(program);
   addConfigCommand(program);

@@ -6,6 +6,7 @@ import type { ErrorObject } from 'ajv/dist/2020.js';
 import { type ConfigDocument, parseConfigDocument } from './document.ts';
 import { ConfigError } from './error.ts';
 import { CONFIG_SCHEMA, type Config, type ConfigFile, type PluginSettings } from './schema.ts';
+import { readTrustedProxies } from './trusted-proxies.ts';
 
 /** Environment names that stand for keys of the file, and win over them. */
 export const ENVIRONMENT_NAMES = {
@@ -44,7 +45,7 @@ export function loadConfig(source: ConfigSource): Config {
   if (document !== undefined) problems.push(...checkSchema(document, value));
   if (problems.length > 0) throw new ConfigError(problems);
   const file = value as ConfigFile;
-  if (document !== undefined) problems.push(...checkPlugins(document, file));
+  if (document !== undefined) problems.push(...checkHttp(document, file), ...checkPlugins(document, file));
 
   const port = readPort(environment.BUGLESS_HTTP_PORT, problems) ?? file.http?.port ?? 8080;
   const adminPassword = environment.BUGLESS_ADMIN_PASSWORD;
@@ -64,6 +65,8 @@ export function loadConfig(source: ConfigSource): Config {
       port,
       publicUrl: file.http?.publicUrl?.replace(/\/$/, ''),
       trustProxy: file.http?.trustProxy ?? false,
+      tls: fillTls(file.http?.tls, base),
+      clientCertHeader: file.http?.clientCertHeader ?? false,
       requestTimeout: file.http?.requestTimeout ?? 30,
       stopTimeout: file.http?.stopTimeout ?? 10,
       maxBodySize: file.http?.maxBodySize ?? 4_194_304,
@@ -183,6 +186,30 @@ function describeValue(value: unknown): string {
   return text.length > 60 ? `${text.slice(0, 57)}…` : text;
 }
 
+/** What no schema says: what has to stand beside what in `http`. */
+function checkHttp(document: ConfigDocument, { http = {} }: ConfigFile): string[] {
+  const { tls, publicUrl, trustProxy = false, clientCertHeader } = http;
+  const problems: string[] = [];
+  const tell = (key: string, text: string) => {
+    const path = ['http', ...key.split('.')];
+    problems.push(`${document.locate(path)}: ${formatPath(path)}: ${text}`);
+  };
+  const asks = tls?.clientCertificates === 'optional';
+  if (asks && tls?.ca === undefined) tell('tls.clientCertificates', 'needs ca, the authorities to believe');
+  if (!asks && tls?.ca !== undefined) tell('tls.ca', 'only goes with clientCertificates: optional; remove it');
+  if (tls !== undefined && publicUrl?.startsWith('http:')) tell('publicUrl', 'begins with https: when tls is on');
+  // Certificates are no secrets: whoever may send the header may be anybody.
+  if (clientCertHeader && !(typeof trustProxy === 'object' && trustProxy.length > 0)) {
+    tell('clientCertHeader', 'needs trustProxy to list the addresses of the proxies');
+  }
+  try {
+    readTrustedProxies(trustProxy);
+  } catch (error) {
+    problems.push(`${document.locate(['http', 'trustProxy'])}: ${(error as Error).message}`);
+  }
+  return problems;
+}
+
 /** What no schema says: which keys go with which transport. */
 function checkPlugins(document: ConfigDocument, file: ConfigFile): string[] {
   const problems: string[] = [];
@@ -203,6 +230,16 @@ function checkPlugins(document: ConfigDocument, file: ConfigFile): string[] {
   if (file.model !== undefined) check(file.model, ['model']);
   for (const [index, section] of (file.authenticators ?? []).entries()) check(section, ['authenticators', index]);
   return problems;
+}
+
+function fillTls(tls: NonNullable<ConfigFile['http']>['tls'], base: string): Config['http']['tls'] {
+  if (tls === undefined) return undefined;
+  return {
+    cert: resolve(base, tls.cert),
+    key: resolve(base, tls.key),
+    ca: tls.ca === undefined ? undefined : resolve(base, tls.ca),
+    clientCertificates: tls.clientCertificates ?? 'off',
+  };
 }
 
 function fillPlugin(section: string, given: NonNullable<ConfigFile['model']>, plugin: string): PluginSettings {

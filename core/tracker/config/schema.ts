@@ -24,6 +24,26 @@ const Tls = Type.Object(
   { ...strict, description: 'Only for a transport `host:port`.' },
 );
 
+const HttpTls = Type.Object(
+  {
+    cert: Type.String({
+      description: 'File with the certificate of this server and those above it, PEM.',
+      minLength: 1,
+    }),
+    key: Type.String({ description: 'File with its key, PEM.', minLength: 1 }),
+    ca: Type.Optional(
+      Type.String({ description: 'File with the authorities of client certificates, PEM.', minLength: 1 }),
+    ),
+    clientCertificates: Type.Optional(
+      Type.Union(
+        (['off', 'optional'] as const).map((word) => Type.Literal(word)),
+        { description: 'Ask clients for a certificate, and take it as their login.', default: 'off' },
+      ),
+    ),
+  },
+  { ...strict, description: 'Speak https.' },
+);
+
 const PluginSection = {
   plugin: Type.Optional(Type.String({ description: 'npm package of the plugin.', minLength: 1 })),
   transport: Type.Optional(TransportText),
@@ -62,13 +82,21 @@ export const CONFIG_SCHEMA = Type.Object(
           ),
           publicUrl: Type.Optional(
             Type.String({
-              description: 'Address that people use, without a path. Default: http://localhost:PORT.',
+              description: 'Address that people use, without a path. Default: http://localhost:PORT, with tls https.',
               pattern: '^https?://[^/\\s]+/?$',
             }),
           ),
           trustProxy: Type.Optional(
             Type.Union([Type.Boolean(), Type.Array(Type.String({ minLength: 1 }))], {
               description: 'Believe X-Forwarded-* and X-Request-Id: always, or only from these addresses and networks.',
+              default: false,
+            }),
+          ),
+          tls: Type.Optional(HttpTls),
+          clientCertHeader: Type.Optional(
+            Type.Boolean({
+              description:
+                'Believe the client certificates that the proxies of trustProxy (a list) verified and pass on as Client-Cert (RFC 9440).',
               default: false,
             }),
           ),
@@ -175,9 +203,19 @@ export interface Config {
   readonly http: {
     readonly host: string;
     readonly port: number;
-    /** Without a trailing slash; undefined: http://localhost:PORT with the port listened on. */
+    /** Without a trailing slash; undefined: http://localhost:PORT (https with `tls`) with the port listened on. */
     readonly publicUrl: string | undefined;
     readonly trustProxy: boolean | readonly string[];
+    /** Absolute paths; undefined: plain http. */
+    readonly tls:
+      | {
+          readonly cert: string;
+          readonly key: string;
+          readonly ca: string | undefined;
+          readonly clientCertificates: 'off' | 'optional';
+        }
+      | undefined;
+    readonly clientCertHeader: boolean;
     /** Seconds. */
     readonly requestTimeout: number;
     /** Seconds. */

@@ -9,8 +9,11 @@ export interface Caller {
   readonly principal: Principal | undefined;
   /** The signed-in user; undefined: an anonymous visitor. */
   readonly user: User | undefined;
-  /** How the request proved who it is. `cookie`: by the session cookie, so forms need a CSRF token. */
-  readonly credential: 'none' | 'cookie' | 'bearer';
+  /**
+   * How the request proved who it is. `cookie`: by the session cookie, so forms need a CSRF token.
+   * `certificate`: of the TLS client; browsers show it to whatever page asks, as they do with cookies.
+   */
+  readonly credential: 'none' | 'cookie' | 'bearer' | 'certificate';
   /** Secret of the session (cookie or bearer); undefined without one. */
   readonly sessionSecret: string | undefined;
 }

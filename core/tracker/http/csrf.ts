@@ -6,7 +6,8 @@ import { checkCsrfToken } from './session.ts';
 /**
  * Refuses writes that another site made the browser send. Two locks: the browser's own word on where
  * the request comes from (Sec-Fetch-Site, or Origin), and a token that only our pages know. A bearer token is
- * never sent by a browser on its own, so it needs neither.
+ * never sent by a browser on its own, so it needs neither. A client certificate is, so the first lock is there for it
+ * in the API too; programs pass it, as they say nothing of sites.
  *
  * Takes `_csrf` out of a form's fields, so that handlers never see it.
  *
@@ -15,10 +16,12 @@ import { checkCsrfToken } from './session.ts';
 export function makeCsrfCheck(services: Services) {
   return async (request: FastifyRequest, _reply: FastifyReply): Promise<void> => {
     const isPage = request.routeOptions.config.rule?.surface === 'page';
-    if (!isPage && request.caller.credential !== 'cookie') return;
+    const { credential } = request.caller;
+    if (!isPage && credential !== 'cookie' && credential !== 'certificate') return;
     if (!isSameOrigin(request, services)) {
       throw new ServiceError('BAD_CSRF_TOKEN', 'This request came from another site; use a page of this one.');
     }
+    if (!isPage && credential === 'certificate') return;
     const fields = request.body as Record<string, unknown> | undefined | null;
     const header = request.headers['x-csrf-token'];
     const token = header ?? (isPage ? fields?._csrf : undefined);

@@ -1,8 +1,9 @@
-import { type Principal, ServiceError, type TokenScope } from '@bugless/kit/service';
+import { type CallContext, type Principal, ServiceError, type TokenScope } from '@bugless/kit/service';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
-import type { LoginClient } from '../identity/identity.ts';
+import type { Identity, LoginClient } from '../identity/identity.ts';
 import { type Caller, describeClient } from './caller.ts';
+import { type ClientCertificate, makeCertificateReader } from './client-certificate.ts';
 import { makeCsrfCheck } from './csrf.ts';
 import { RateLimit } from './rate-limit.ts';
 import { RequestContext } from './request-context.ts';
@@ -59,12 +60,13 @@ export const guard = fp(
     const countByCredential = ({ credential, user: owner }: Principal, reply: FastifyReply) =>
       spend(limits.user, credential || (owner?.id ?? ''), reply, services.now());
 
+    const readCertificate = makeCertificateReader(services);
     app.addHook('onRequest', (request, reply, done) => {
       const surface = getSurface(request);
       const deadline = services.now() + services.config.http.requestTimeout * 1000;
       request.caller = describeCaller(request, undefined, undefined, deadline);
-      const secret = surface === 'system' ? undefined : readSecret(request, services);
-      const known = secret === undefined ? undefined : services.identity.peek(secret.value);
+      const secret = surface === 'system' ? undefined : readSecret(request, services, readCertificate);
+      const known = secret === undefined ? undefined : peek(services, secret);
       try {
         if (secret !== undefined && known === undefined) {
           // Checking a credential costs a plugin something: until it is known, its sender pays by address.
@@ -96,18 +98,39 @@ function getSurface(request: FastifyRequest): Surface {
   return request.routeOptions.config.rule?.surface ?? (request.url.startsWith('/api/') ? 'api' : 'page');
 }
 
-interface Secret {
-  readonly value: string;
-  readonly from: 'cookie' | 'bearer';
-}
+/** What proves who calls. */
+type Secret =
+  | { readonly value: string; readonly from: 'cookie' }
+  | { readonly value: string; readonly from: 'bearer' }
+  | { readonly value: ClientCertificate; readonly from: 'certificate' };
 
-function readSecret(request: FastifyRequest, services: Services): Secret | undefined {
+function readSecret(
+  request: FastifyRequest,
+  services: Services,
+  readCertificate: ReturnType<typeof makeCertificateReader>,
+): Secret | undefined {
   const { authorization } = request.headers;
   if (authorization !== undefined && /^bearer /i.test(authorization)) {
     return { value: authorization.slice(7).trim(), from: 'bearer' };
   }
   const value = readSessionCookie(request, services);
-  return value === undefined ? undefined : { value, from: 'cookie' };
+  if (value !== undefined) return { value, from: 'cookie' };
+  const certificate = readCertificate?.(request);
+  // One that is nobody's is as good as none: browsers show what they have.
+  if (certificate === undefined || services.identity.peekCertificate(certificate.key) === null) return undefined;
+  return { value: certificate, from: 'certificate' };
+}
+
+function peek({ identity }: Services, secret: Secret): Principal | undefined {
+  return secret.from === 'certificate'
+    ? (identity.peekCertificate(secret.value.key) ?? undefined)
+    : identity.peek(secret.value);
+}
+
+function verify(identity: Identity, secret: Secret, client: LoginClient, context: CallContext): Promise<Principal> {
+  if (secret.from === 'certificate') return identity.verifyCertificate(secret.value, client, context);
+  if (secret.from === 'cookie') return identity.verifySession(secret.value, client, context);
+  return identity.verifyBearer(secret.value, client, context);
 }
 
 async function verifyCaller(
@@ -121,10 +144,7 @@ async function verifyCaller(
   const anonymous = request.caller;
   const client: LoginClient = describeClient(request);
   try {
-    const principal =
-      secret.from === 'cookie'
-        ? await identity.verifySession(secret.value, client, anonymous.context)
-        : await identity.verifyBearer(secret.value, client, anonymous.context);
+    const principal = await verify(identity, secret, client, anonymous.context);
     return describeCaller(request, secret, principal, deadline);
   } catch (error) {
     const reason = (error as Partial<ServiceError>).reason;
@@ -133,6 +153,7 @@ async function verifyCaller(
       // A page is shown as to any visitor, and asks to log in where it must; a program has to be told.
       if (getSurface(request) !== 'api') return anonymous;
     }
+    if (secret.from === 'certificate' && reason === 'BAD_CREDENTIALS') return anonymous;
     throw error;
   }
 }
@@ -143,12 +164,13 @@ function describeCaller(
   principal: Caller['principal'],
   deadline: number,
 ): Caller {
+  const isSession = secret !== undefined && secret.from !== 'certificate' && !principal?.methods.includes('token');
   return {
     context: new RequestContext(request, principal, deadline),
     principal,
     user: principal?.user,
     credential: principal === undefined || secret === undefined ? 'none' : secret.from,
-    sessionSecret: principal !== undefined && !principal.methods.includes('token') ? secret?.value : undefined,
+    sessionSecret: principal !== undefined && isSession ? secret.value : undefined,
   };
 }
 

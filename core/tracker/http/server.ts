@@ -1,6 +1,14 @@
+import type { Server } from 'node:https';
 import cookie from '@fastify/cookie';
 import { Ajv, type ValidateFunction } from 'ajv';
-import Fastify, { type FastifyInstance, type FastifySchemaCompiler, LogController } from 'fastify';
+import Fastify, {
+  type FastifyHttpsOptions,
+  type FastifyInstance,
+  type FastifySchemaCompiler,
+  type FastifyServerOptions,
+  LogController,
+} from 'fastify';
+import { readTrustedProxies } from '../config/trusted-proxies.ts';
 import { apiRoutes } from './api/index.ts';
 import { guard } from './guard.ts';
 import { healthRoutes } from './health.ts';
@@ -8,21 +16,23 @@ import { sendProblem } from './problem.ts';
 import { isRequestId, makeRequestId } from './request-context.ts';
 import { logRequests } from './request-log.ts';
 import type { Services } from './services.ts';
+import { readTlsOptions } from './tls.ts';
 import { webRoutes } from './web/index.ts';
 
 /** Assembles the HTTP server; listens nowhere yet. */
 export async function createServer(services: Services): Promise<FastifyInstance> {
   const { http } = services.config;
-  const trustProxy = typeof http.trustProxy === 'boolean' ? http.trustProxy : [...http.trustProxy];
-  const app = Fastify({
+  const isProxy = readTrustedProxies(http.trustProxy);
+  const tls = readTlsOptions(http);
+  const options: FastifyServerOptions = {
     loggerInstance: services.log,
     // One line per answer comes from request-log.ts, and every line names its request itself.
     logController: new LogController({ disableRequestLogging: true }),
     childLoggerFactory: (logger) => logger,
-    trustProxy,
+    trustProxy: http.trustProxy !== false && isProxy,
     genReqId: (request) => {
       const given = request.headers['x-request-id'];
-      return trustProxy !== false && isRequestId(given) ? given : makeRequestId();
+      return http.trustProxy !== false && isRequestId(given) ? given : makeRequestId();
     },
     bodyLimit: http.maxBodySize,
     requestTimeout: http.requestTimeout * 1000,
@@ -34,7 +44,12 @@ export async function createServer(services: Services): Promise<FastifyInstance>
     frameworkErrors: (error, request, reply) => {
       sendProblem(error, request, reply as never);
     },
-  });
+  };
+  // Routes see no difference.
+  const app =
+    tls === undefined
+      ? Fastify(options)
+      : (Fastify({ ...options, https: tls } as FastifyHttpsOptions<Server>) as object as FastifyInstance);
 
   app.setValidatorCompiler(makeValidatorCompiler());
   app.setSerializerCompiler(() => JSON.stringify);

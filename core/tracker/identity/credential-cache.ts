@@ -50,3 +50,34 @@ export class CredentialCache {
     this.#entries.clear();
   }
 }
+
+/**
+ * Certificates that are nobody's. Browsers show theirs with every request, and each question would be another failed
+ * login in the log of security events. Bounded, the oldest go first; each is forgotten after `life` milliseconds.
+ */
+export class StrangerCache {
+  readonly #life: number;
+  readonly #capacity: number;
+  readonly #now: () => number;
+  readonly #ends = new Map<string, number>();
+
+  constructor(now: () => number, life = 30_000, capacity = 1_000) {
+    this.#now = now;
+    this.#life = life;
+    this.#capacity = capacity;
+  }
+
+  has(key: string): boolean {
+    return (this.#ends.get(key) ?? 0) > this.#now();
+  }
+
+  add(key: string): void {
+    if (this.has(key)) return;
+    this.#ends.delete(key);
+    this.#ends.set(key, this.#now() + this.#life);
+    if (this.#ends.size > this.#capacity) {
+      const oldest = this.#ends.keys().next();
+      if (!oldest.done) this.#ends.delete(oldest.value);
+    }
+  }
+}

@@ -7,7 +7,7 @@ import {
   type Principal,
   ServiceError,
 } from '@bugless/kit/service';
-import { CredentialCache } from './credential-cache.ts';
+import { CredentialCache, StrangerCache } from './credential-cache.ts';
 import { createDirectory } from './directory.ts';
 import type { AuthenticatorLink, Identity, Login, LoginClient } from './identity.ts';
 
@@ -17,6 +17,9 @@ const MAX_SECRET = 8192;
 /** Puts one face on the configured authenticators, in their order. */
 export function createIdentity(links: readonly AuthenticatorLink[], now: () => number = Date.now): Identity {
   const cache = new CredentialCache(now);
+  // Apart: the name of a certificate is public, and must never do as a secret.
+  const certificates = new CredentialCache(now);
+  const strangers = new StrangerCache(now);
 
   const listCapable = (capability: AuthenticatorCapability): Authenticator[] =>
     links.filter((link) => link.capabilities.has(capability)).map((link) => link.authenticator);
@@ -161,7 +164,26 @@ export function createIdentity(links: readonly AuthenticatorLink[], now: () => n
       throw new ServiceError('BAD_CREDENTIALS', 'The bearer token is not valid, has expired or was revoked.');
     },
 
+    async verifyCertificate({ key, bytes }, client, context) {
+      const known = identity.peekCertificate(key);
+      if (known) return known;
+      try {
+        if (known === null) throw new ServiceError('BAD_CREDENTIALS', 'The certificate belongs to nobody here.');
+        const { answer } = await askEach(listCapable('login.certificate'), (authenticator) =>
+          authenticator.authenticateCertificate({ certificate: bytes, client }, context),
+        );
+        const principal = requirePrincipal(answer.principal);
+        certificates.set(key, principal);
+        return principal;
+      } catch (error) {
+        if (isRefusal(error)) strangers.add(key);
+        throw error;
+      }
+    },
+
     peek: (secret) => cache.get(secret),
+
+    peekCertificate: (key) => certificates.get(key) ?? (strangers.has(key) ? null : undefined),
 
     async logout(secret, context, afterLogoutUri = '') {
       cache.delete(secret);
@@ -177,7 +199,10 @@ export function createIdentity(links: readonly AuthenticatorLink[], now: () => n
       return logoutUrl;
     },
 
-    forgetCredentials: () => cache.clear(),
+    forgetCredentials: () => {
+      cache.clear();
+      certificates.clear();
+    },
 
     async isSetupNeeded(context) {
       const capable = listCapable('setup');

@@ -72,8 +72,21 @@ export interface Identity {
   verifyToken(secret: string, client: LoginClient, context: CallContext): Promise<Principal>;
   /** What `Authorization: Bearer` may hold: an API token, or the secret of a session. @throws BAD_CREDENTIALS. */
   verifyBearer(secret: string, client: LoginClient, context: CallContext): Promise<Principal>;
+  /**
+   * The Principal that a TLS client certificate belongs to, whose chain was verified. `key` is the same for the same
+   * certificate. Cached as the others; that it is nobody's is remembered for longer.
+   *
+   * @throws BAD_CREDENTIALS.
+   */
+  verifyCertificate(
+    certificate: { readonly key: string; readonly bytes: Buffer },
+    client: LoginClient,
+    context: CallContext,
+  ): Promise<Principal>;
   /** A Principal that is known without asking; undefined: ask. */
   peek(secret: string): Principal | undefined;
+  /** The same of a certificate; null: it is known to be nobody's. */
+  peekCertificate(key: string): Principal | null | undefined;
   /**
    * Ends the session with this secret; effective here at once, elsewhere within 5 s. Answers where to send the
    * browser so that its login at a provider ends too, which then sends it to `afterLogoutUri`; '': nowhere.
