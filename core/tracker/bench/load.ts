@@ -9,6 +9,8 @@ export interface LoadOptions {
   readonly requests: readonly { readonly path: string; readonly body?: string }[];
   readonly seconds: number;
   readonly connections: number;
+  /** Requests per second of all connections; absent: each as soon as the one before it is answered. */
+  readonly rate?: number;
 }
 
 /** What came of it. */
@@ -32,6 +34,7 @@ export async function runLoad(options: LoadOptions): Promise<LoadResult> {
         url: options.url,
         connections: options.connections,
         duration: options.seconds,
+        ...(options.rate === undefined ? {} : { overallRate: options.rate }),
         headers: { ...options.headers },
         requests: options.requests.map(({ path, body }) => ({
           method: options.method ?? 'GET',
