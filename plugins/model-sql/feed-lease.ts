@@ -58,12 +58,19 @@ export class FeedLease {
     await sql`update feed_lease set expires = now() where id = ${1} and token = ${token}`.execute(this.#db);
   }
 
-  /** Whether anything waits to be moved. */
-  async hasWork(): Promise<boolean> {
+  /**
+   * Decides from where on the look that begins now looks. Once for each, whatever woke it: writes that follow each
+   * other closely must not put off the look at everything, or what commits late would never be found.
+   */
+  aim(): void {
     const now = this.#clock();
     const full = now - this.#fullAt >= FULL_MILLIS;
     if (full) this.#fullAt = now;
     this.#settle(now, full);
+  }
+
+  /** Whether anything waits to be moved. */
+  async hasWork(): Promise<boolean> {
     const { rows } = await sql`select 1 from outbox where id > ${this.#lowWater}::int8 order by id limit 1`.execute(
       this.#db,
     );

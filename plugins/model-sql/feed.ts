@@ -154,6 +154,7 @@ export class Feed {
     this.#nudged = false;
     this.#learn(await this.#lease.keep());
     if (!this.#lease.isHeld) return;
+    this.#lease.aim();
     let work = nudged || (await this.#lease.hasWork());
     while (work && !this.#stopped) {
       const batch = await this.#lease.move();

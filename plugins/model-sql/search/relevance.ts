@@ -42,7 +42,8 @@ function nextWindow({ near, far }: Window, newest: number, hits: number | undefi
   if (far === undefined || far >= newest) return undefined;
   const left = newest - far;
   // The two newest buckets may be nearly empty, and say nothing of the others.
-  if (near >= 2 && hits !== undefined && (hits / (far - near + 1)) * left < FEW) return { near: far + 1, far: undefined };
+  if (near >= 2 && hits !== undefined && (hits / (far - near + 1)) * left < FEW)
+    return { near: far + 1, far: undefined };
   return { near: far + 1, far: far + (near < 2 ? 2 : 2 * (far - near + 1)) };
 }
 
