@@ -6,6 +6,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { WORDS } from '@bugless/kit/domain';
 import { loadConfig } from '../config/index.ts';
 import { type Child, startChild } from './child.ts';
 import { fillTracker } from './fill.ts';
@@ -139,7 +140,7 @@ async function measureAll(
       database: readDatabase(folder),
       listRest: { nextPageToken: list.nextPageToken, query: list.query },
       searchRest: { nextPageToken: search.nextPageToken, query: search.query },
-      permissions: [1, 2, 3, 4, 5],
+      permissions: (one.permissions as string[]).map((word) => WORDS.permission.parse(word)),
     }),
   });
   try {
