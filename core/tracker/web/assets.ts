@@ -65,13 +65,32 @@ const TYPES: Readonly<Record<string, string>> = {
   svg: 'image/svg+xml',
 };
 
+/** Compressed when first asked for: all of them at once would be a tenth of every start. */
+class MemoryAsset implements Asset {
+  readonly type: string;
+  readonly bytes: Buffer;
+  #gzip: Buffer | undefined;
+  #brotli: Buffer | undefined;
+
+  constructor(name: string, text: string) {
+    this.type = TYPES[name.slice(name.lastIndexOf('.') + 1)] ?? '';
+    this.bytes = Buffer.from(text);
+  }
+
+  get gzip(): Buffer {
+    this.#gzip ??= gzipSync(this.bytes);
+    return this.#gzip;
+  }
+
+  get brotli(): Buffer {
+    this.#brotli ??= brotliCompressSync(this.bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: 9 } });
+    return this.#brotli;
+  }
+}
+
 /** All assets by name. */
 export const ASSETS: ReadonlyMap<string, Asset> = new Map(
-  [...texts].map(([name, text]) => {
-    const bytes = Buffer.from(text);
-    const brotli = brotliCompressSync(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: 9 } });
-    return [name, { type: TYPES[name.slice(name.lastIndexOf('.') + 1)] ?? '', bytes, gzip: gzipSync(bytes), brotli }];
-  }),
+  [...texts].map(([name, text]) => [name, new MemoryAsset(name, text)]),
 );
 
 /** Address of an asset. */
