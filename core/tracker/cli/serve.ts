@@ -16,11 +16,11 @@ export function addServeCommand(program: Command): void {
       const { logger, flush } = openLog(config.log);
       try {
         const tracker = await startTracker(config, logger);
+        settleMemory();
         print(`Bugless is at ${tracker.publicUrl}`);
         if (tracker.setupLink !== undefined) {
           print(`Create the administrator, once, at ${tracker.setupLink}`);
         }
-        settleMemory();
         const signal = await waitForSignal();
         logger.info({ signal }, 'stopping');
         await tracker.stop();
