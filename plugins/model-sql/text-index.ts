@@ -66,6 +66,8 @@ export class TextIndex {
     await this.#set('fastupdate = off');
     try {
       await sql`select gin_clean_pending_list('doc_words'::regclass)`.execute(this.#db);
+      // Searches ask how frequent a word is; autovacuum would get to it in a minute or so.
+      await sql`analyze doc`.execute(this.#db);
     } catch (error) {
       this.#log.warn({ err: error }, 'texts that wait for the index were not sorted in; vacuum will do it');
     }

@@ -20,10 +20,7 @@ const SHORT = 2_000;
 const SHORT_UNORDERED = 10_000;
 /** Drivers of this rank and below name single issues: always short, never counted. */
 const SELDOM_RANK = 1;
-/** Text found in fewer than so many texts of the newest buckets is looked up as a set. */
-const RARE_TEXT = 60;
-const RARE_BUCKETS = 16;
-/** The same in all texts, where the index over words knows no buckets. */
+/** Words that stand in fewer texts than this are looked up as a set. */
 const RARE_WORDS = 5_000;
 /** Where a statement has an arm for each stretch of an index, it has at most so many. */
 export const MOST_ARMS = 20;
@@ -86,17 +83,27 @@ async function findShortest(
 }
 
 async function isRare(lead: TextLead, scope: ConditionScope, db: Kysely<ModelTables>): Promise<boolean> {
+  if (scope.textSearch === 'tsvector') return (await expectTexts(lead, scope, db)) < RARE_WORDS;
   const statement = new Statement();
   const where = lead.write({ ...scope, statement });
-  if (scope.textSearch === 'tokens') {
-    const doc = scope.spelling.table('doc', 'd', 'doc_words');
-    const text = `select count(*)::int4 as count from (select 1 from ${doc} where ${where} limit ${RARE_WORDS}) x`;
-    return (await run<{ count: number }>(db, text, statement))[0]!.count < RARE_WORDS;
-  }
-  const newest = `array(select (i.id >> ${scope.bucketBits}) - g.n from (select id from issue order by id desc limit 1) i, generate_series(0, ${RARE_BUCKETS - 1}) as g (n))`;
-  const text = `select count(*)::int4 as count from (select 1 from doc d where d.bucket = any(${newest}) and ${where} limit ${RARE_TEXT}) x`;
-  const [row] = await run<{ count: number }>(db, text, statement);
-  return row!.count < RARE_TEXT;
+  const doc = scope.spelling.table('doc', 'd', 'doc_words');
+  const text = `select count(*)::int4 as count from (select 1 from ${doc} where ${where} limit ${RARE_WORDS}) x`;
+  return (await run<{ count: number }>(db, text, statement))[0]!.count < RARE_WORDS;
+}
+
+/**
+ * How many texts the server expects to have the words, by what it knows of their frequency: its statistics
+ * keep the frequent ones, any other is rare. Planning alone, nothing is read.
+ */
+export async function expectTexts(
+  lead: TextLead,
+  scope: Omit<ConditionScope, 'statement'>,
+  db: Kysely<ModelTables>,
+): Promise<number> {
+  const statement = new Statement();
+  const text = `explain (format json) select 1 from doc d where ${lead.write({ ...scope, statement })}`;
+  const [row] = await run<{ 'QUERY PLAN': [{ Plan: { 'Plan Rows': number } }] }>(db, text, statement);
+  return row!['QUERY PLAN'][0].Plan['Plan Rows'];
 }
 
 const shares = new WeakMap<Visibility, { little: boolean; until: number }>();

@@ -4,7 +4,7 @@ import type { Kysely } from 'kysely';
 import type { IssueTable, ModelTables } from '../schema/tables.ts';
 import type { ConditionScope } from './condition.ts';
 import { type PageRequest, PageWriter } from './page.ts';
-import { run } from './plan.ts';
+import { expectTexts, run } from './plan.ts';
 import { Statement } from './statement.ts';
 import type { TextLead } from './text-search.ts';
 
@@ -34,18 +34,8 @@ export interface RankedPlace {
   readonly id: string;
 }
 
-/** With fewer hits than this to be expected in all older buckets, these are one window. */
-const FEW = 2_000;
-
-/** The window behind one that gave `hits` rows, all that it has; undefined: there is none, or its hits are not known. */
-function nextWindow({ near, far }: Window, newest: number, hits: number | undefined): Window | undefined {
-  if (far === undefined || far >= newest) return undefined;
-  const left = newest - far;
-  // The two newest buckets may be nearly empty, and say nothing of the others.
-  if (near >= 2 && hits !== undefined && (hits / (far - near + 1)) * left < FEW)
-    return { near: far + 1, far: undefined };
-  return { near: far + 1, far: far + (near < 2 ? 2 : 2 * (far - near + 1)) };
-}
+/** Words that are expected in fewer texts than this are looked up in all older buckets at once. */
+const FEW_TEXTS = 10_000;
 
 /** A hit in the title counts most, then the description, then comments, up to four texts. */
 const SCORE = '(max(case d.sequence when 0 then 12 when 1 then 4 else 1 end) + least(count(*), 4))::int4 as score';
@@ -90,11 +80,24 @@ export async function findRanked(
       row.window = window;
       rows.push(row);
     }
-    // Behind a place only the rest of its window was read.
-    window = nextWindow(window, newest, after === undefined ? found.length : undefined);
+    if (rows.length >= request.limit) break;
+    window = await nextWindow(window, newest, () => expectTexts(lead, scope, db));
     after = undefined;
   }
   return { rows, newest };
+}
+
+/** The window behind another one; undefined: there is none. The two newest buckets say nothing of a word, so they come alone. */
+async function nextWindow(
+  { near, far }: Window,
+  newest: number,
+  expect: () => Promise<number>,
+): Promise<Window | undefined> {
+  if (far === undefined || far >= newest) return undefined;
+  const size = far - near + 1;
+  // Asked once: what is frequent then goes on in windows that double.
+  if (near === 0 && (await expect()) < FEW_TEXTS) return { near: far + 1, far: undefined };
+  return { near: far + 1, far: far + (near === 0 ? size : 2 * size) };
 }
 
 /** Buckets one by one: the index finds each, where a span would read all its buckets' entries. */
