@@ -11,17 +11,21 @@ export interface Child {
   stop(): Promise<void>;
 }
 
-/** Starts a program of this repository with the running Node, and waits for a line that matches. */
+/** Starts a program of this repository with the running Node, and waits for a line that matches. The `bugless` command runs compiled, as people run it. */
 export async function startChild(
   args: readonly string[],
   ready: RegExp,
   environment: Readonly<Record<string, string>> = {},
 ): Promise<Child> {
   const started = performance.now();
-  const child = spawn(process.execPath, ['--conditions=bugless-source', ...args], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-    env: { ...process.env, ...environment },
-  });
+  const child = spawn(
+    process.execPath,
+    args[0]?.endsWith('.ts') ? ['--conditions=bugless-source', ...args] : [...args],
+    {
+      stdio: ['ignore', 'pipe', 'inherit'],
+      env: { ...process.env, ...environment },
+    },
+  );
   const match = await waitForLine(child, ready);
   return {
     pid: child.pid!,
