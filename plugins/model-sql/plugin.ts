@@ -124,7 +124,7 @@ export async function openStore(
  * combination of a filter is, must not prefer to read and sort everything. Where no index
  * gives the order it still sorts.
  */
-const POSTGRES_SESSION = { enable_sort: 'off', enable_seqscan: 'off' };
+export const POSTGRES_SESSION = { enable_sort: 'off', enable_seqscan: 'off' };
 
 /** A Model plugin at work, on the database that these options open. */
 export function createModelInstance(

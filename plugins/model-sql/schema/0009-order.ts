@@ -8,16 +8,27 @@ import { createIndex } from './ddl.ts';
 export const ORDER_STEP = {
   name: '0009-order',
   up: (dialect: Dialect): string[] => {
-    const byState = ['status', 'priority', 'severity', 'type'].map((column) =>
+    const include = ['acl', 'is_open', 'archived'];
+    // Ties are broken by id, newest first.
+    const byId = ['status', 'priority', 'severity', 'type', 'assignee'].map((column) =>
+      createIndex(dialect, {
+        name: `issue_order_${column}`,
+        table: 'issue',
+        columns: [column, 'id desc'],
+        include,
+      }),
+    );
+    const byModified = ['status', 'priority'].map((column) =>
       createIndex(dialect, {
         name: `issue_by_${column}`,
         table: 'issue',
         columns: [column, 'modified desc', 'id desc'],
-        include: ['acl', 'is_open', 'archived'],
+        include,
       }),
     );
     return [
-      ...byState,
+      ...byId,
+      ...byModified,
       createIndex(dialect, {
         name: 'issue_open',
         table: 'issue',
@@ -27,16 +38,18 @@ export const ORDER_STEP = {
         timeLeads: true,
       }),
       createIndex(dialect, {
-        name: 'issue_by_component',
+        name: 'issue_order_component',
         table: 'issue',
-        columns: ['(acl >> 2)', 'modified desc', 'id desc'],
+        columns: ['(acl >> 2)', 'id desc'],
+        include,
       }),
-      createIndex(dialect, { name: 'issue_by_stars', table: 'issue', columns: ['stars', 'modified desc', 'id desc'] }),
-      createIndex(dialect, { name: 'issue_by_title', table: 'issue', columns: ['lower(title)', 'id desc'] }),
+      createIndex(dialect, { name: 'issue_order_stars', table: 'issue', columns: ['stars', 'id'], include }),
+      createIndex(dialect, { name: 'issue_order_title', table: 'issue', columns: ['lower(title)', 'id desc'] }),
       createIndex(dialect, {
-        name: 'issue_by_resolved',
+        name: 'issue_order_resolved',
         table: 'issue',
         columns: [`(coalesce(resolved, timestamptz '0001-01-01 00:00:00+00')) desc`, 'id desc'],
+        include: ['resolved', ...include],
       }),
     ];
   },

@@ -173,8 +173,8 @@ const SOURCES: Readonly<Record<string, Source>> = {
   verified_in: fromKey(5, KEY_KIND.VERIFIED_IN, readFolded),
   component: fromIssue(6, 'acl', 'issue_acl_modified', readClasses, 'int4'),
   status: fromIssue(7, 'status', 'issue_by_status', readNumbers, 'int4'),
-  type: fromIssue(8, 'type', 'issue_by_type', readNumbers, 'int4'),
-  severity: fromIssue(8, 'severity', 'issue_by_severity', readNumbers, 'int4'),
+  type: { ...fromIssue(8, 'type', 'issue_order_type', readNumbers, 'int4'), ordered: false },
+  severity: { ...fromIssue(8, 'severity', 'issue_order_severity', readNumbers, 'int4'), ordered: false },
   priority: fromIssue(8, 'priority', 'issue_by_priority', readNumbers, 'int4'),
 };
 

@@ -1,4 +1,4 @@
-import type { OrderValue } from '@bugless/kit/domain';
+import { getField, type OrderValue } from '@bugless/kit/domain';
 import { type OrderKey, ServiceError } from '@bugless/kit/service';
 import type { SqlType, Statement } from './statement.ts';
 
@@ -14,20 +14,41 @@ const COLUMNS: Readonly<Record<string, OrderColumn>> = {
   id: { expression: 'i.id', type: 'int8', index: 'issue_pkey' },
   created: { expression: 'i.created', type: 'timestamptz', index: 'issue_created' },
   modified: { expression: 'i.modified', type: 'timestamptz', index: 'issue_modified' },
-  priority: { expression: 'i.priority', type: 'int4', index: 'issue_by_priority' },
-  severity: { expression: 'i.severity', type: 'int4', index: 'issue_by_severity' },
-  status: { expression: 'i.status', type: 'int4', index: 'issue_by_status' },
-  type: { expression: 'i.type', type: 'int4', index: 'issue_by_type' },
-  component: { expression: '(i.acl >> 2)', type: 'int4', index: 'issue_by_component' },
-  assignee: { expression: 'i.assignee', type: 'text', index: 'issue_assignee' },
-  title: { expression: 'lower(i.title)', type: 'text', index: 'issue_by_title' },
-  stars: { expression: 'i.stars', type: 'int4', index: 'issue_by_stars' },
+  priority: { expression: 'i.priority', type: 'int4', index: 'issue_order_priority' },
+  severity: { expression: 'i.severity', type: 'int4', index: 'issue_order_severity' },
+  status: { expression: 'i.status', type: 'int4', index: 'issue_order_status' },
+  type: { expression: 'i.type', type: 'int4', index: 'issue_order_type' },
+  component: { expression: '(i.acl >> 2)', type: 'int4', index: 'issue_order_component' },
+  assignee: { expression: 'i.assignee', type: 'text', index: 'issue_order_assignee' },
+  title: { expression: 'lower(i.title)', type: 'text', index: 'issue_order_title' },
+  stars: { expression: 'i.stars', type: 'int4', index: 'issue_order_stars' },
   resolved: {
     expression: `coalesce(i.resolved, timestamptz '0001-01-01 00:00:00+00')`,
     type: 'timestamptz',
-    index: 'issue_by_resolved',
+    index: 'issue_order_resolved',
   },
 };
+
+/** States with an index that goes on with `modified`. */
+const WITH_MODIFIED = new Set(['status', 'priority']);
+/** Fields in the indexes by time. */
+const LISTED: ReadonlySet<string> = new Set([
+  'open',
+  'archived',
+  'created',
+  'modified',
+  'status',
+  'priority',
+  'severity',
+  'type',
+  'assignee',
+  'reporter',
+  'component',
+  'access_limit',
+]);
+/** Fields in all others. */
+const CLASSED = ['open', 'archived', 'component', 'access_limit'];
+const NONE: ReadonlySet<string> = new Set();
 
 /** Whether a value of a token can be one of this type. */
 const FORMS: Readonly<Partial<Record<SqlType, (value: string) => boolean>>> = {
@@ -72,9 +93,36 @@ export class Order {
     );
   }
 
-  /** The index that begins with the first key. */
+  /** The index that begins with the first key, and goes on with the second where there is one. */
   get index(): string {
-    return COLUMNS[this.keys[0]!.field]!.index;
+    const [first, second] = this.keys;
+    if (second?.field === 'modified' && WITH_MODIFIED.has(first!.field)) return `issue_by_${first!.field}`;
+    return COLUMNS[first!.field]!.index;
+  }
+
+  /** Fields that {@link index} carries; empty: it is only the way to the rows. */
+  get covered(): ReadonlySet<string> {
+    const { field } = this.keys[0]!;
+    if (field === 'modified' || field === 'created') return LISTED;
+    return field === 'title' || field === 'id' ? NONE : new Set([field, ...CLASSED]);
+  }
+
+  /**
+   * Numbers of the first key, biggest first, where the index has the rows of one number in order, but
+   * not the numbers; -1: all that are bigger than these.
+   */
+  get numbers(): readonly number[] {
+    const [first, ...rest] = this.keys;
+    const words = first!.descending ? getField(first!.field)?.words : undefined;
+    const tail = rest.map(({ field, descending }) => `${descending ? '-' : ''}${field}`).join(' ');
+    if (words === undefined || !(tail === '-id' || (tail === '-modified -id' && WITH_MODIFIED.has(first!.field))))
+      return [];
+    return [-1, ...words.numbers.toReversed(), 0];
+  }
+
+  /** The first key as an expression. */
+  writeFirst(): string {
+    return COLUMNS[this.keys[0]!.field]!.expression;
   }
 
   /** `order by` list. */

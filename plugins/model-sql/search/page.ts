@@ -27,22 +27,6 @@ const HEADS_FROM = 4;
 /** How many rows are asked for: pages of 10, 25, 50, 100, 200 and 500, and counts. */
 const LIMITS = [11, 26, 51, 101, 201, 501, 1_001, 10_001];
 
-/** Fields that the index issue_modified carries: conditions on them cost no visit to the row. */
-const COVERED = new Set([
-  'open',
-  'archived',
-  'created',
-  'modified',
-  'status',
-  'priority',
-  'severity',
-  'type',
-  'assignee',
-  'reporter',
-  'component',
-  'access_limit',
-]);
-
 /**
  * Writes the statement of a page. There are three shapes, each of which reads an index in its
  * order and stops when the page is full, whatever the values are:
@@ -94,16 +78,30 @@ export class PageWriter {
     const { covered, rest } = this.#splitConditions();
     const issue = table('issue', 'i', order.index);
     // Where a fence is no fence, only the limit itself may stand between the index and the rows.
-    if (!order.isNewestFirst || (!lateral && rest.some((condition) => condition !== ''))) {
+    if (order.covered.size === 0 || (!lateral && rest.length > 0)) {
       return this.#select(issue, this.#join([...covered, ...rest, this.#writeAfter()]));
     }
-    const end = lateral ? 'offset 0' : `limit ${this.#writeLimit()}`;
-    const index = `select i.id, i.modified from ${issue} where ${this.#join([...covered, this.#writeAfter()])}`;
-    return this.#select(
-      `(${index} order by i.modified desc, i.id desc ${end}) c ${join} issue i on i.id = c.id`,
-      this.#join(rest),
-      'c.modified desc, c.id desc',
-    );
+    const write = (own: string, end: string): string => {
+      const where = this.#join([own, ...covered, this.#writeAfter()]);
+      return `select ${order.writeKeys()} from ${issue} where ${where} order by ${order.write()} ${end}`;
+    };
+    const limit = `limit ${this.#writeLimit()}`;
+    const from = (index: string): string => `(${index}) c ${join} issue i on i.id = c.key${order.keys.length - 1}`;
+    const keys = order.keys.map((_, index) => `c.key${index}`);
+    const sorted = order.keys.map((key, index) => `${keys[index]}${key.descending ? ' desc' : ''}`).join(', ');
+    if (order.numbers.length === 0) {
+      return this.#select(from(write('', lateral ? 'offset 0' : limit)), this.#join(rest), sorted, keys.join(', '));
+    }
+    // The rows of each number by themselves: the index has them the other way round.
+    const column = order.writeFirst();
+    const most = Math.max(...order.numbers);
+    const arms = order.numbers.map((number) => {
+      const own = number < 0 ? `${column} > ${most}` : `${column} = ${number}`;
+      return rest.length === 0
+        ? `(${write(own, limit)})`
+        : `(select c.* from ${from(write(own, 'offset 0'))} where ${this.#join(rest)} order by ${sorted} ${limit})`;
+    });
+    return this.#select(from(arms.join(' union all ')), 'true', sorted, keys.join(', '));
   }
 
   /** A driver's stretches, each newest first, merged. */
@@ -169,8 +167,13 @@ export class PageWriter {
     return `(select distinct s.id from (${query}) s) c ${this.#scope.spelling.join} issue i on i.id = c.id`;
   }
 
-  #select(from: string, where = 'true', order = this.#request.order.write()): string {
-    const columns = `${this.#writeColumns()}, ${this.#request.order.writeKeys()}`;
+  #select(
+    from: string,
+    where = 'true',
+    order = this.#request.order.write(),
+    keys = this.#request.order.writeKeys(),
+  ): string {
+    const columns = `${this.#writeColumns()}, ${keys}`;
     return `select ${columns} from ${from}${this.#scope.spelling.asOf} where ${where} order by ${order} limit ${this.#writeLimit()}`;
   }
 
@@ -202,16 +205,17 @@ export class PageWriter {
     return [...covered, ...rest];
   }
 
+  /** Conditions that the walk's index answers by itself, and the others. */
   #splitConditions(): { covered: string[]; rest: string[] } {
     const { statement, visibility } = this.#scope;
-    const covered = [this.#request.liveOnly ? 'not i.archived' : ''];
+    const { order, liveOnly, filter, met } = this.#request;
+    const covered = liveOnly ? ['not i.archived'] : [];
     const rest: string[] = [];
     const visible = writeVisible(visibility, 'i', statement);
-    if (visibility.named.length > 0) rest.push(visible);
-    else covered.push(visible);
-    for (const conjunct of listConjuncts(this.#request.filter)) {
-      if (conjunct === this.#request.met) continue;
-      (isCovered(conjunct) ? covered : rest).push(writeFilter(conjunct, this.#scope));
+    if (visible !== '') (visibility.named.length > 0 ? rest : covered).push(visible);
+    for (const conjunct of listConjuncts(filter)) {
+      if (conjunct === met) continue;
+      (isCovered(conjunct, order.covered) ? covered : rest).push(writeFilter(conjunct, this.#scope));
     }
     return { covered, rest };
   }
@@ -231,9 +235,10 @@ export class PageWriter {
   }
 }
 
-function isCovered(filter: Filter): boolean {
+function isCovered(filter: Filter, fields: ReadonlySet<string>): boolean {
   const node = filter.node;
-  if (node?.$case === 'not') return isCovered(node.value);
-  if (node?.$case === 'and' || node?.$case === 'or') return node.value.operands.every(isCovered);
-  return node?.$case === 'term' && COVERED.has(node.value.field);
+  if (node?.$case === 'not') return isCovered(node.value, fields);
+  if (node?.$case === 'and' || node?.$case === 'or')
+    return node.value.operands.every((each) => isCovered(each, fields));
+  return node?.$case === 'term' && fields.has(node.value.field);
 }
