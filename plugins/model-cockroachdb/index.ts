@@ -9,6 +9,7 @@ import {
 /** What stands under `config` of the model in the configuration file. */
 export interface ModelCockroachdbConfiguration extends SharedConfiguration {
   readonly url: string;
+  readonly followerReads: boolean;
 }
 
 /** The Model on CockroachDB. */
@@ -29,12 +30,20 @@ export default definePlugin<ModelCockroachdbConfiguration>({
         'x-secret': true,
         description: 'postgresql://user:password@host:26257/database of a CockroachDB v23.2 or later.',
       },
+      followerReads: {
+        type: 'boolean',
+        default: false,
+        description:
+          'Read lists of issues from the nearest replica, as they were some 5 seconds ago. Who may see what is decided as of now.',
+      },
       ...SHARED_CONFIGURATION,
     },
   },
   create(configuration, environment) {
+    const { limits, ...options } = readSharedConfiguration(configuration);
+    const { url, followerReads } = configuration;
     return createModelInstance(
-      { engine: 'cockroachdb', url: configuration.url, ...readSharedConfiguration(configuration) },
+      { engine: 'cockroachdb', url, ...options, limits: { ...limits, followerReads } },
       environment,
     );
   },

@@ -9,13 +9,13 @@ export const ORDER_STEP = {
   name: '0009-order',
   up: (dialect: Dialect): string[] => {
     const include = ['acl', 'is_open', 'archived'];
-    // Ties are broken by id, newest first.
+    // Ties are broken by id, newest first; where they are by `modified` the rows of one value are sorted.
     const byId = ['status', 'priority', 'severity', 'type', 'assignee'].map((column) =>
       createIndex(dialect, {
         name: `issue_order_${column}`,
         table: 'issue',
         columns: [column, 'id desc'],
-        include,
+        include: [...include, 'modified'],
       }),
     );
     const byModified = ['status', 'priority'].map((column) =>
@@ -41,7 +41,7 @@ export const ORDER_STEP = {
         name: 'issue_order_component',
         table: 'issue',
         columns: ['(acl >> 2)', 'id desc'],
-        include,
+        include: [...include, 'modified'],
       }),
       createIndex(dialect, { name: 'issue_order_stars', table: 'issue', columns: ['stars', 'id'], include }),
       createIndex(dialect, { name: 'issue_order_title', table: 'issue', columns: ['lower(title)', 'id desc'] }),

@@ -1,4 +1,4 @@
-import { foldCase, parseCustomName } from '@bugless/kit/domain';
+import { foldCase, getField, parseCustomName } from '@bugless/kit/domain';
 import type { Filter, FilterTerm, FilterValue, HistoryTerm } from '@bugless/kit/service';
 import { FilterOperator, HistoryKind } from '@bugless/kit/service';
 import { KEY_KIND } from '../schema/key-kind.ts';
@@ -81,7 +81,9 @@ const WRITERS: Readonly<Record<string, Writer>> = {
   // Restricted comments count only for those who read them, so the key is no answer.
   commenter: (term, scope) => {
     const users = scope.statement.bind(readUsers(term), 'text[]');
-    return `exists (select 1 from issue_update u where u.issue_id = i.id and u.author = any(${users}) and u.comment <> ''${writeReadable('u', scope)})`;
+    return scope.spelling.exists(
+      `issue_update u where u.issue_id = i.id and u.author = any(${users}) and u.comment <> ''${writeReadable('u', scope)}`,
+    );
   },
   parent: writeReference('i.parent'),
   duplicate_of: writeReference('i.duplicate_of'),
@@ -95,13 +97,14 @@ const WRITERS: Readonly<Record<string, Writer>> = {
   },
   archived: writeFlag(() => 'i.archived'),
   open: writeFlag(() => 'i.is_open'),
-  starred: writeFlag(
-    ({ statement, visibility }) =>
-      `exists (select 1 from star s where s.user_id = ${statement.bind(visibility.user, 'text')} and s.issue_id = i.id)`,
+  starred: writeFlag(({ statement, visibility, spelling }) =>
+    spelling.exists(`star s where s.user_id = ${statement.bind(visibility.user, 'text')} and s.issue_id = i.id`),
   ),
-  blocked: writeFlag(({ statement, visibility }) => {
+  blocked: writeFlag(({ statement, visibility, spelling }) => {
     const visible = writeVisible(visibility, 'b', statement);
-    return `exists (select 1 from issue_block k join issue b on b.id = k.blocker_id where k.issue_id = i.id and b.is_open${visible && ` and ${visible}`})`;
+    return spelling.exists(
+      `issue_block k join issue b on b.id = k.blocker_id where k.issue_id = i.id and b.is_open${visible && ` and ${visible}`}`,
+    );
   }),
   attachments: (term, scope) => {
     const counted = '(select count(*)::int4 from attachment a where a.issue_id = i.id and not a.deleted)';
@@ -166,15 +169,12 @@ function writeUser(column: string): Writer {
       : `${column} || '' = any(${statement.bind(readUsers(term), 'text[]')})`;
 }
 
-function existsKey(kind: number, keys: string): string {
-  return `exists (select 1 from issue_key k where k.issue_id = i.id and k.kind = ${kind} and k.key = any(${keys}))`;
-}
-
 /** A collection kept in issue_key; `column` is the array in the issue itself. */
 function writeKeys(kind: number, column: string, read: (term: FilterTerm) => string[]): Writer {
-  return (term, { statement }) => {
+  return (term, { statement, spelling }) => {
     if (term.operator === FilterOperator.PRESENT) return `cardinality(${column}) > 0`;
-    const has = existsKey(kind, statement.bind(read(term), 'text[]'));
+    const keys = statement.bind(read(term), 'text[]');
+    const has = spelling.exists(`issue_key k where k.issue_id = i.id and k.kind = ${kind} and k.key = any(${keys})`);
     return term.operator === FilterOperator.EQUALS ? `(cardinality(${column}) = 1 and ${has})` : has;
   };
 }
@@ -190,14 +190,14 @@ function writeReference(column: string): Writer {
 }
 
 function writeBlocks(own: string, other: string): Writer {
-  return (term, { statement, visibility }) => {
+  return (term, { statement, visibility, spelling }) => {
     const visible = writeVisible(visibility, 'o', statement);
     const chosen =
       term.operator === FilterOperator.PRESENT
         ? ''
         : ` and k.${other} = any(${statement.bind(readReferences(term), 'int8[]')})`;
     const seen = visible ? ` and exists (select 1 from issue o where o.id = k.${other} and ${visible})` : '';
-    return `exists (select 1 from issue_block k where k.${own} = i.id${chosen}${seen})`;
+    return spelling.exists(`issue_block k where k.${own} = i.id${chosen}${seen}`);
   };
 }
 
@@ -227,7 +227,7 @@ function writeTimes(column: string): Writer {
 }
 
 function writeHistory(term: HistoryTerm, scope: ConditionScope): string {
-  const changed = `exists (select 1 from field_change h where h.issue_id = i.id and ${writeChange(term, 'h', scope)})`;
+  const changed = scope.spelling.exists(`field_change h where h.issue_id = i.id and ${writeChange(term, 'h', scope)}`);
   if (term.kind !== HistoryKind.WAS || !listExactValues(term.field, term.to, scope).includes('')) return changed;
   // Empty now, and perhaps always: nothing in the history says so.
   return `(${changed} or ${writeEmpty(term.field, scope)})`;
@@ -252,7 +252,8 @@ export function writeChange(term: HistoryTerm, alias: string, scope: ConditionSc
   // What an issue was filed with is no change.
   parts.push(`${alias}.sequence > 1`);
   if (term.to.length > 0) parts.push(write('new_value', term.to));
-  if (term.from.length > 0 && term.to.length > 0) {
+  const isSingle = getField(term.field)?.collection === false;
+  if (term.from.length > 0 && term.to.length > 0 && !isSingle) {
     // Elements that a collection lost and got stand in rows of their own.
     parts.push(
       `exists (select 1 from field_change p where p.issue_id = ${alias}.issue_id and p.sequence = ${alias}.sequence and p.field = ${alias}.field and ${writeHistoryValue('p.old_value', term, term.from, scope)})`,

@@ -7,7 +7,7 @@ import { firstDay } from './history-value.ts';
 
 /** A condition on a custom field: exact values by their key, numbers and dates by the value in the issue. */
 export function writeCustomField(name: string, term: FilterTerm, scope: ConditionScope): string {
-  const { statement } = scope;
+  const { statement, spelling } = scope;
   const readValues = (): string => `(i.custom_fields -> ${statement.bind(name, 'text')})`;
   if (term.operator === FilterOperator.PRESENT) return `coalesce(${readValues()} is not null, false)`;
 
@@ -41,7 +41,9 @@ export function writeCustomField(name: string, term: FilterTerm, scope: Conditio
   const conditions: string[] = [];
   if (keys.length > 0) {
     conditions.push(
-      `exists (select 1 from issue_key k where k.issue_id = i.id and k.kind = ${KEY_KIND.CUSTOM_FIELD} and k.key = any(${statement.bind(keys, 'text[]')}))`,
+      spelling.exists(
+        `issue_key k where k.issue_id = i.id and k.kind = ${KEY_KIND.CUSTOM_FIELD} and k.key = any(${statement.bind(keys, 'text[]')})`,
+      ),
     );
   }
   // CASE keeps casts away from issues that lack the field.

@@ -3,6 +3,7 @@ import { FilterOperator } from '@bugless/kit/service';
 import { formatCustomKey } from '../issue-row.ts';
 import { KEY_KIND } from '../schema/key-kind.ts';
 import { type ConditionScope, readClasses, readFolded, readReferences, readUsers, writeChange } from './condition.ts';
+import { buildFactDriver } from './fact-driver.ts';
 import { isExact, listExactValues } from './history-value.ts';
 import type { Spelling } from './spelling.ts';
 import type { Statement } from './statement.ts';
@@ -25,7 +26,7 @@ export interface Driver {
   /** Each stretch is in the order `-modified`. */
   readonly newestFirst: boolean;
   /** Where candidates `c` come from: `c.id`, and `c.modified`, `c.acl`, `c.is_open`, `c.archived` if {@link newestFirst}. */
-  readonly from: string;
+  writeFrom(statement: Statement): string;
   /** Condition on `c`: the value is one of all. */
   writeAny(statement: Statement): string;
   /** Condition on `c`: the value is the SQL expression. */
@@ -45,11 +46,9 @@ export function listConjuncts(filter: Filter | undefined): Filter[] {
 export function listDrivers(filter: Filter | undefined, scope: ConditionScope): Driver[] {
   const drivers: (readonly [rank: number, driver: Driver])[] = [];
   for (const conjunct of listConjuncts(filter)) {
-    if (conjunct.node?.$case === 'history') {
-      const driver = buildHistoryDriver(conjunct, conjunct.node.value, scope);
-      if (driver) drivers.push([driver.rank, driver]);
-    }
-    if (conjunct.node?.$case !== 'term') continue;
+    const found = findWholeDriver(conjunct, scope);
+    if (found) drivers.push([found.rank, found]);
+    if (found || conjunct.node?.$case !== 'term') continue;
     const term = conjunct.node.value;
     const source = SOURCES[term.field] ?? (term.field.startsWith('field.') ? CUSTOM_SOURCE : undefined);
     if (!source || (term.operator !== FilterOperator.HAS && term.operator !== FilterOperator.EQUALS)) continue;
@@ -60,6 +59,55 @@ export function listDrivers(filter: Filter | undefined, scope: ConditionScope): 
     drivers.push([source.rank, buildDriver(conjunct, source, values, meets, scope.spelling)]);
   }
   return drivers.sort(([a], [b]) => a - b).map(([, driver]) => driver);
+}
+
+/** A driver whose candidates do not come value by value. */
+function findWholeDriver(filter: Filter, scope: ConditionScope): Driver | undefined {
+  switch (filter.node?.$case) {
+    case 'history':
+      return buildHistoryDriver(filter, filter.node.value, scope);
+    case 'or':
+      return buildUnionDriver(filter, filter.node.value.operands, scope);
+    case 'term':
+      return buildFactDriver(filter, filter.node.value, scope);
+    default:
+      return undefined;
+  }
+}
+
+/** Issues that meet one operand at least, where each operand offers a driver. */
+function buildUnionDriver(filter: Filter, operands: readonly Filter[], scope: ConditionScope): Driver | undefined {
+  const parts = operands.map((operand) => listDrivers(operand, scope)[0]);
+  if (!parts.every((part) => part !== undefined)) return undefined;
+  return buildWholeDriver(filter, {
+    rank: Math.max(...parts.map((part) => part.rank)),
+    covered: parts.every((part) => part.covered),
+    writeFrom: (statement) => {
+      const arms = parts.map(
+        (part) => `select c.id from ${part.writeFrom(statement)} where ${part.writeAny(statement)}`,
+      );
+      return `(${arms.join(' union all ')}) c`;
+    },
+  });
+}
+
+/** A driver that is read whole. */
+export function buildWholeDriver(
+  filter: Filter,
+  own: Pick<Driver, 'rank' | 'writeFrom'> & Partial<Pick<Driver, 'meets' | 'covered' | 'writeAny'>>,
+): Driver {
+  return {
+    filter,
+    meets: false,
+    covered: false,
+    width: 1,
+    newestFirst: false,
+    writeAny: () => 'true',
+    writeEquals: () => 'false',
+    values: [],
+    valueType: 'text',
+    ...own,
+  };
 }
 
 interface Source {
@@ -132,6 +180,9 @@ function fromReference(rank: number, from: string, column: string): Source {
 const readNumbers = (term: FilterTerm): number[] =>
   term.values.flatMap((value) => (value.kind?.$case === 'number' ? [value.kind.value] : []));
 
+const readWhole = (term: FilterTerm): number[] =>
+  readNumbers(term).filter((number) => Number.isInteger(number) && Math.abs(number) < 2 ** 31);
+
 const CUSTOM_SOURCE: Source = fromKey(5, KEY_KIND.CUSTOM_FIELD, (term) => {
   const name = term.field.slice('field.'.length);
   return term.values.flatMap(({ kind }) => {
@@ -175,6 +226,7 @@ const SOURCES: Readonly<Record<string, Source>> = {
   status: fromIssue(7, 'status', 'issue_by_status', readNumbers, 'int4'),
   type: { ...fromIssue(8, 'type', 'issue_order_type', readNumbers, 'int4'), ordered: false },
   severity: { ...fromIssue(8, 'severity', 'issue_order_severity', readNumbers, 'int4'), ordered: false },
+  stars: { ...fromIssue(8, 'stars', 'issue_order_stars', readWhole, 'int4'), ordered: false, covered: false },
   priority: fromIssue(8, 'priority', 'issue_by_priority', readNumbers, 'int4'),
 };
 
@@ -194,7 +246,7 @@ function buildDriver(
     newestFirst: source.ordered,
     values,
     valueType: source.valueType,
-    from: source.from(spelling),
+    writeFrom: () => source.from(spelling),
     writeAny: (statement) => `${source.column} = any(${statement.bind(values, `${source.valueType}[]`)})`,
     writeEquals: (value) => `${source.column} = ${value}`,
   };
@@ -206,20 +258,16 @@ function buildHistoryDriver(filter: Filter, term: HistoryTerm, scope: ConditionS
   if (values.length === 0 || !isExact(term.field, values)) return undefined;
   // Empty values are in every issue, or in no row at all.
   if (listExactValues(term.field, values, scope).includes('')) return undefined;
-  return {
-    filter,
+  return buildWholeDriver(filter, {
     meets: true,
     rank: 3,
-    covered: false,
-    width: values.length,
-    newestFirst: false,
-    from: '(select issue_id as id, * from field_change) c',
+    writeFrom: () => '(select issue_id as id, * from field_change) c',
     writeAny: (statement) => writeChange(term, 'c', { ...scope, statement }),
-    writeEquals: () => 'false',
-    values: [],
-    valueType: 'text',
-  };
+  });
 }
+
+/** Rank of spans of time: long, or short. */
+export const SPAN_RANK = 6.5;
 
 /** From this rank on, drivers are states of the work: long, and in the walk's own index. */
 export const STATE_RANK = 7;

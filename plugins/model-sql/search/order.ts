@@ -50,12 +50,22 @@ const LISTED: ReadonlySet<string> = new Set([
 const CLASSED = ['open', 'archived', 'component', 'access_limit'];
 const NONE: ReadonlySet<string> = new Set();
 
+/** What a field is ordered by, on an alias, and the index that begins with it. */
+export function writeColumn(field: string, alias: string): { expression: string; index: string } {
+  const { expression, index } = COLUMNS[field]!;
+  return { expression: expression.replaceAll('i.', `${alias}.`), index };
+}
+
 /** Whether a value of a token can be one of this type. */
 const FORMS: Readonly<Partial<Record<SqlType, (value: string) => boolean>>> = {
   int4: (value) => /^\d{1,9}$/.test(value),
   int8: (value) => /^\d{1,19}$/.test(value) && BigInt(value) < 2n ** 63n,
   text: (value) => value.length <= 2_000 && !value.includes('\0') && value.isWellFormed(),
-  timestamptz: (value) => /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/.test(value) && !Number.isNaN(Date.parse(value)),
+  // A day that the calendar lacks is read as another one.
+  timestamptz: (value) => {
+    const time = Date.parse(value);
+    return !Number.isNaN(time) && new Date(time).toISOString() === value && /^(?!0000)\d{4}-/.test(value);
+  },
 };
 
 /** The newest first: what an empty order means. */
@@ -100,6 +110,11 @@ export class Order {
     return COLUMNS[first!.field]!.index;
   }
 
+  /** Whether {@link index} carries what it is ordered by, so that it is read alone. */
+  get isCovered(): boolean {
+    return this.covered.size > 0;
+  }
+
   /** Fields that {@link index} carries; empty: it is only the way to the rows. */
   get covered(): ReadonlySet<string> {
     const { field } = this.keys[0]!;
@@ -108,21 +123,29 @@ export class Order {
   }
 
   /**
-   * Numbers of the first key, biggest first, where the index has the rows of one number in order, but
-   * not the numbers; -1: all that are bigger than these.
+   * Conditions that part the rows behind a place into stretches, each of which {@link index} has in this order: one
+   * for each number where the numbers descend but not what is behind them, else what ties with the place and the rest.
    */
-  get numbers(): readonly number[] {
+  writeStretches(after: readonly string[] | undefined, statement: Statement): string[] {
     const [first, ...rest] = this.keys;
+    const { expression, type } = COLUMNS[first!.field]!;
+    const behind = after === undefined ? '' : this.writeAfter(after, statement);
     const words = first!.descending ? getField(first!.field)?.words : undefined;
     const tail = rest.map(({ field, descending }) => `${descending ? '-' : ''}${field}`).join(' ');
-    if (words === undefined || !(tail === '-id' || (tail === '-modified -id' && WITH_MODIFIED.has(first!.field))))
-      return [];
-    return [-1, ...words.numbers.toReversed(), 0];
-  }
-
-  /** The first key as an expression. */
-  writeFirst(): string {
-    return COLUMNS[this.keys[0]!.field]!.expression;
+    if (words && (tail === '-id' || (tail === '-modified -id' && WITH_MODIFIED.has(first!.field)))) {
+      const stretches = [`${expression} > ${Math.max(...words.numbers)}`];
+      for (const number of words.numbers.toReversed()) stretches.push(`${expression} = ${number}`);
+      if (!words.numbers.includes(0)) stretches.push(`${expression} = 0`);
+      return stretches.map((stretch) => (behind === '' ? stretch : `${stretch} and ${behind}`));
+    }
+    const isMixed = rest.some(({ descending }) => descending !== first!.descending);
+    if (after === undefined || !isMixed) return [behind];
+    const place = statement.bind(after[0], type);
+    const comparison = first!.descending ? '<' : '>';
+    return [
+      `${expression} = ${place} and ${this.writeAfter(after, statement, 1)}`,
+      `${expression} ${comparison} ${place}`,
+    ];
   }
 
   /** `order by` list. */
@@ -152,17 +175,18 @@ export class Order {
     });
   }
 
-  /** The condition that a row comes behind the row with these values. */
-  writeAfter(values: readonly string[], statement: Statement): string {
-    const places = this.keys.map((key, index) => statement.bind(values[index]!, COLUMNS[key.field]!.type));
-    const columns = this.keys.map((key) => COLUMNS[key.field]!.expression);
-    if (this.keys.every((key) => key.descending)) return `(${columns.join(', ')}) < (${places.join(', ')})`;
-    if (this.keys.every((key) => !key.descending)) return `(${columns.join(', ')}) > (${places.join(', ')})`;
+  /** The condition that a row comes behind the row with these values; `from`: rows that are equal in the keys before it. */
+  writeAfter(values: readonly string[], statement: Statement, from = 0): string {
+    const keys = this.keys.slice(from);
+    const places = keys.map((key, index) => statement.bind(values[from + index]!, COLUMNS[key.field]!.type));
+    const columns = keys.map((key) => COLUMNS[key.field]!.expression);
+    if (keys.every((key) => key.descending)) return `(${columns.join(', ')}) < (${places.join(', ')})`;
+    if (keys.every((key) => !key.descending)) return `(${columns.join(', ')}) > (${places.join(', ')})`;
     // Mixed directions: behind in the first key, or equal there and behind in the rest. The first
     // line repeats the first key alone, so that an index can start there.
-    const comparisons = this.keys.map((key) => (key.descending ? '<' : '>'));
+    const comparisons = keys.map((key) => (key.descending ? '<' : '>'));
     let after = `${columns.at(-1)} ${comparisons.at(-1)} ${places.at(-1)}`;
-    for (let index = this.keys.length - 2; index >= 0; index -= 1) {
+    for (let index = keys.length - 2; index >= 0; index -= 1) {
       const [column, place] = [columns[index], places[index]];
       after = `(${column} ${comparisons[index]} ${place} or (${column} = ${place} and ${after}))`;
     }

@@ -73,35 +73,35 @@ export class PageWriter {
 
   /** All issues, in the order's own index. */
   #writeWalk(): string {
-    const { order } = this.#request;
-    const { lateral, table, join } = this.#scope.spelling;
+    const { order, after } = this.#request;
+    const { statement, spelling } = this.#scope;
     const { covered, rest } = this.#splitConditions();
-    const issue = table('issue', 'i', order.index);
-    // Where a fence is no fence, only the limit itself may stand between the index and the rows.
-    if (order.covered.size === 0 || (!lateral && rest.length > 0)) {
-      return this.#select(issue, this.#join([...covered, ...rest, this.#writeAfter()]));
-    }
-    const write = (own: string, end: string): string => {
-      const where = this.#join([own, ...covered, this.#writeAfter()]);
-      return `select ${order.writeKeys()} from ${issue} where ${where} order by ${order.write()} ${end}`;
-    };
+    const issue = spelling.table('issue', 'i', order.index);
+    const stretches = order.writeStretches(after, statement);
     const limit = `limit ${this.#writeLimit()}`;
-    const from = (index: string): string => `(${index}) c ${join} issue i on i.id = c.key${order.keys.length - 1}`;
+    // Where a fence is no fence, only the limit itself may stand between the index and the rows.
+    const isFenced = order.isCovered && (spelling.lateral || rest.length === 0);
+    if (!isFenced && stretches.length === 1) {
+      return this.#select(issue, this.#join([...covered, ...rest, stretches[0]!]));
+    }
     const keys = order.keys.map((_, index) => `c.key${index}`);
     const sorted = order.keys.map((key, index) => `${keys[index]}${key.descending ? ' desc' : ''}`).join(', ');
-    if (order.numbers.length === 0) {
-      return this.#select(from(write('', lateral ? 'offset 0' : limit)), this.#join(rest), sorted, keys.join(', '));
+    const join = (index: string): string => `(${index}) c ${spelling.join} issue i on i.id = ${keys.at(-1)}`;
+    const write = (stretch: string, conditions: readonly string[], end: string): string => {
+      const where = this.#join([stretch, ...conditions]);
+      return `select ${order.writeKeys()} from ${issue} where ${where} order by ${order.write()} ${end}`;
+    };
+    if (isFenced && stretches.length === 1) {
+      const index = write(stretches[0]!, covered, spelling.lateral ? 'offset 0' : limit);
+      return this.#select(join(index), this.#join(rest), sorted, keys.join(', '));
     }
-    // The rows of each number by themselves: the index has them the other way round.
-    const column = order.writeFirst();
-    const most = Math.max(...order.numbers);
-    const arms = order.numbers.map((number) => {
-      const own = number < 0 ? `${column} > ${most}` : `${column} = ${number}`;
-      return rest.length === 0
-        ? `(${write(own, limit)})`
-        : `(select c.* from ${from(write(own, 'offset 0'))} where ${this.#join(rest)} order by ${sorted} ${limit})`;
-    });
-    return this.#select(from(arms.join(' union all ')), 'true', sorted, keys.join(', '));
+    const arms = stretches.map((stretch) =>
+      isFenced && rest.length > 0
+        ? `(select c.* from ${join(write(stretch, covered, 'offset 0'))} where ${this.#join(rest)} order by ${sorted} ${limit})`
+        : `(${write(stretch, [...covered, ...rest], limit)})`,
+    );
+    const merged = `select * from (${arms.join(' union all ')}) c order by ${sorted} ${limit}`;
+    return this.#select(join(merged), 'true', sorted, keys.join(', '));
   }
 
   /** A driver's stretches, each newest first, merged. */
@@ -110,7 +110,7 @@ export class PageWriter {
     const limit = this.#writeLimit();
     const conditions = this.#writeCandidateConditions();
     const candidates = (value: string, count: string): string =>
-      `select c.modified, c.id from ${driver.from} ${spelling.join} issue i on i.id = c.id where ${this.#join([driver.writeEquals(value), ...conditions])} order by c.modified desc, c.id desc limit ${count}`;
+      `select c.modified, c.id from ${driver.writeFrom(statement)} ${spelling.join} issue i on i.id = c.id where ${this.#join([driver.writeEquals(value), ...conditions])} order by c.modified desc, c.id desc limit ${count}`;
     if (driver.width === 1) {
       const value = statement.bind(driver.values[0], driver.valueType);
       return this.#selectIds(`select s.id from (${candidates(value, limit)}) s`);
@@ -142,7 +142,8 @@ export class PageWriter {
   }
 
   #writeDriverIds(driver: Driver): string {
-    return `select c.id from ${driver.from} where ${driver.writeAny(this.#scope.statement)}`;
+    const { statement } = this.#scope;
+    return `select c.id from ${driver.writeFrom(statement)} where ${driver.writeAny(statement)}`;
   }
 
   #writeTextIds(lead: TextLead): string {
@@ -178,11 +179,11 @@ export class PageWriter {
   }
 
   #writeColumns(): string {
-    const { statement, visibility } = this.#scope;
+    const { statement, visibility, spelling } = this.#scope;
     const starred =
       visibility.user === ''
         ? 'false'
-        : `exists (select 1 from star s where s.user_id = ${statement.bind(visibility.user, 'text')} and s.issue_id = i.id)`;
+        : spelling.exists(`star s where s.user_id = ${statement.bind(visibility.user, 'text')} and s.issue_id = i.id`);
     return `${ISSUE_COLUMNS}, ${starred} as starred`;
   }
 

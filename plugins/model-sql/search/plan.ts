@@ -1,7 +1,7 @@
 import { CompiledQuery, type Kysely } from 'kysely';
 import type { ModelTables } from '../schema/tables.ts';
 import type { ConditionScope } from './condition.ts';
-import { buildClassDriver, type Driver, hasOpenTerm, listDrivers, STATE_RANK } from './driver.ts';
+import { buildClassDriver, type Driver, hasOpenTerm, listDrivers, SPAN_RANK, STATE_RANK } from './driver.ts';
 import type { PageRequest } from './page.ts';
 import { Statement } from './statement.ts';
 import { findTextLead, type TextLead } from './text-search.ts';
@@ -22,6 +22,10 @@ const SHORT_UNORDERED = 10_000;
 const SELDOM_RANK = 1;
 /** Words that stand in fewer texts than this are looked up as a set. */
 const RARE_WORDS = 5_000;
+/** The same for counts, which go on where a page ends: many rows met on the way cost more than a longer set. */
+const RARE_COUNTED = 50_000;
+/** What asks for more rows than this is a count. */
+const LONG = 1_000;
 /** Where a statement has an arm for each stretch of an index, it has at most so many. */
 export const MOST_ARMS = 20;
 /** Whoever sees less than this share of the newest issues starts from the classes seen. */
@@ -32,7 +36,7 @@ const SHARE_MILLIS = 60_000;
 
 /** Chooses where a page starts, so that its cost follows its length and not the number of issues. */
 export async function choosePlan(
-  request: Pick<PageRequest, 'filter' | 'order'>,
+  request: Pick<PageRequest, 'filter' | 'order' | 'limit'>,
   scope: ConditionScope,
   db: Kysely<ModelTables>,
 ): Promise<Plan> {
@@ -43,23 +47,27 @@ export async function choosePlan(
   if (seldom) return { kind: 'set', driver: seldom };
 
   const lead = findTextLead(request.filter, scope.textSearch);
-  if (lead && (await isRare(lead, scope, db))) return { kind: 'text', lead };
+  const isLong = request.limit > LONG;
+  if (lead && (await isRare(lead, isLong ? RARE_COUNTED : RARE_WORDS, scope, db))) return { kind: 'text', lead };
 
   const newestFirst = request.order.isNewestFirst;
   const isWide = (driver: Driver): boolean => !scope.spelling.lateral && driver.width > MOST_ARMS;
   const ordered = drivers.filter((driver) => driver.newestFirst && !isWide(driver));
+  const main = drivers.filter((driver) => driver.rank !== SPAN_RANK);
   if (newestFirst && drivers.length === 1 && ordered.length === 1) return { kind: 'stretches', driver: ordered[0]! };
   if (drivers.length > 0) {
-    const most = newestFirst ? SHORT : SHORT_UNORDERED;
+    const most = newestFirst && !isLong ? SHORT : SHORT_UNORDERED;
     const shortest = await findShortest(drivers, most, db);
     if (shortest.count <= most) return { kind: 'set', driver: shortest.driver };
     // All are long. Those on the walk's own columns are met as quickly on the way.
-    const selective = ordered.find((driver) => !driver.covered);
+    const selective = ordered.find((driver) => !driver.covered) ?? (main.length === 1 ? ordered[0] : undefined);
     if (newestFirst && selective) return { kind: 'stretches', driver: selective };
   }
-  if (newestFirst && (await seesLittle(scope, db))) {
+  if (await seesLittle(scope, db)) {
     const driver = buildClassDriver(listSeenClasses(scope.visibility), scope.spelling);
-    if (!isWide(driver)) return { kind: 'stretches', driver };
+    if (newestFirst && !isWide(driver)) return { kind: 'stretches', driver };
+    // No other order has an index that begins with the classes: few issues are sorted, more are met on the way.
+    if (!newestFirst && (await findShortest([driver], SHORT, db)).count <= SHORT) return { kind: 'set', driver };
   }
   return { kind: 'walk' };
 }
@@ -72,7 +80,7 @@ async function findShortest(
   const statement = new Statement();
   const counts = drivers.map(
     (driver, index) =>
-      `(select count(*)::int4 from (select 1 from ${driver.from} where ${driver.writeAny(statement)} limit ${most + 1}) x) as count${index}`,
+      `(select count(*)::int4 from (select 1 from ${driver.writeFrom(statement)} where ${driver.writeAny(statement)} limit ${most + 1}) x) as count${index}`,
   );
   const [row] = await run<Record<string, number>>(db, `select ${counts.join(', ')}`, statement);
   let best = 0;
@@ -82,13 +90,13 @@ async function findShortest(
   return { driver: drivers[best]!, count: row![`count${best}`]! };
 }
 
-async function isRare(lead: TextLead, scope: ConditionScope, db: Kysely<ModelTables>): Promise<boolean> {
-  if (scope.textSearch === 'tsvector') return (await expectTexts(lead, scope, db)) < RARE_WORDS;
+async function isRare(lead: TextLead, below: number, scope: ConditionScope, db: Kysely<ModelTables>): Promise<boolean> {
+  if (scope.textSearch === 'tsvector') return (await expectTexts(lead, scope, db)) < below;
   const statement = new Statement();
   const where = lead.write({ ...scope, statement });
   const doc = scope.spelling.table('doc', 'd', 'doc_words');
-  const text = `select count(*)::int4 as count from (select 1 from ${doc} where ${where} limit ${RARE_WORDS}) x`;
-  return (await run<{ count: number }>(db, text, statement))[0]!.count < RARE_WORDS;
+  const text = `select count(*)::int4 as count from (select 1 from ${doc} where ${where} limit ${below}) x`;
+  return (await run<{ count: number }>(db, text, statement))[0]!.count < below;
 }
 
 /**

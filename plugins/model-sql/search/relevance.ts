@@ -46,9 +46,13 @@ export function readRankedPlace({ keys, id }: PagePosition): RankedPlace {
   const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
   const isEnd = far === null || (isCount(far) && isCount(near) && far >= near && far - near < MOST_BUCKETS);
   if (!isCount(newest) || !isCount(near) || !isEnd || !isCount(score) || score >= 2 ** 31 || id === '') {
-    throw new ServiceError('BAD_PAGE_TOKEN', 'page_token: is not one that was given out');
+    throw refuseToken();
   }
   return { newest, window: { near, far: far === null ? undefined : (far as number) }, score, id };
+}
+
+function refuseToken(): ServiceError {
+  return new ServiceError('BAD_PAGE_TOKEN', 'page_token: is not one that was given out');
 }
 
 /** The keys of a page token for the place of a row. */
@@ -58,6 +62,8 @@ export function formatRankedPlace({ window, score }: RankedRow, newest: number):
 
 /** Windows of a walk over everything stay below this; only a forged token asks for more. */
 const MOST_BUCKETS = 1 << 20;
+/** By so many buckets another process may know better which is the newest. */
+const MOST_AHEAD = 16;
 
 /** Reads rows by relevance, best first, from `place` on. */
 export async function findRanked(
@@ -67,7 +73,9 @@ export async function findRanked(
   scope: Omit<ConditionScope, 'statement'>,
   db: Kysely<ModelTables>,
 ): Promise<{ rows: RankedRow[]; newest: number }> {
-  const newest = place?.newest ?? (await findNewestBucket(scope.bucketBits, db));
+  const latest = await findNewestBucket(scope.bucketBits, db);
+  const newest = place?.newest ?? latest;
+  if (newest > latest + MOST_AHEAD) throw refuseToken();
   const rows: RankedRow[] = [];
   let after = place;
   let window: Window | undefined = place?.window ?? { near: 0, far: 1 };

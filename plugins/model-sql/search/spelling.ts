@@ -8,6 +8,8 @@ export interface Spelling {
   readonly join: string;
   /** LATERAL with LIMIT stops early; else each stretch of an index is an arm of UNION ALL. */
   readonly lateral: boolean;
+  /** The condition that there is such a row: `table alias where …`, found by key for each row outside. */
+  exists(rows: string): string;
   /** Regular expression of what stands between words. */
   readonly wordBreak: string;
   /** Stands behind the FROM of a list: as of when it may be read; empty: now. */
@@ -28,6 +30,9 @@ export function describeSpelling(dialect: Dialect, { followerReads = false }: Sp
     table: (table, alias, index) => `${dialect.indexHint(table, index)} ${alias}`,
     join: isHinted ? 'inner lookup join' : 'join',
     lateral: dialect.lateralTopN,
+    // Of EXISTS PostgreSQL may make a join, and read all rows of the other table for a page.
+    exists: (rows) =>
+      dialect.lateralTopN ? `((select 1 from ${rows} limit 1) is not null)` : `exists (select 1 from ${rows})`,
     // In CockroachDB's expressions [:alnum:] means ASCII.
     wordBreak: isHinted ? '[^\\p{L}\\p{N}]+' : '[^[:alnum:]]+',
     asOf: isHinted && followerReads ? ' as of system time follower_read_timestamp()' : '',

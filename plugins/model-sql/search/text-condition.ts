@@ -17,13 +17,15 @@ export function writeText(term: FilterTerm, scope: ConditionScope): string {
   if (term.operator === FilterOperator.PRESENT) {
     // A text may be there and have no word.
     const which = sequence.replace('d.sequence', 'u.sequence');
-    return `exists (select 1 from issue_update u where u.issue_id = i.id${which} and u.comment <> ''${writeReadable('u', scope)})`;
+    return scope.spelling.exists(
+      `issue_update u where u.issue_id = i.id${which} and u.comment <> ''${writeReadable('u', scope)}`,
+    );
   }
   const matches = term.values.flatMap((value) =>
     value.kind?.$case === 'text' ? [writeMatch(value.kind.value, scope)] : [],
   );
   const has = matches.length === 0 ? 'false' : `(${matches.join(' or ')})`;
-  return `exists (select 1 from doc d where d.issue_id = i.id${sequence} and ${has}${writeReadable('d', scope)})`;
+  return scope.spelling.exists(`doc d where d.issue_id = i.id${sequence} and ${has}${writeReadable('d', scope)}`);
 }
 
 /** Restricted comments exist only for those who may edit; empty where the caller reads all. `alias`: of doc, or of issue_update beside issue `i`. */
